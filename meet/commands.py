@@ -1,0 +1,61 @@
+"""What somebody asks for, in the imperative.  A room's rules turn each into an event or a no."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """Something asked of a room."""
+
+
+class Open(Command, frozen=True, kw_only=True):
+    """Begin a room that ends ``ends`` (seconds since 1970); ``lock`` is its host key's digest."""
+
+    title: str
+    ends: float
+    limit: int
+    lock: str
+
+
+class Join(Command, frozen=True, kw_only=True):
+    """Come in with ``nick`` through the door ``via``; a ``host_key`` that fits makes a host."""
+
+    nick: str
+    via: str
+    host_key: str = ""
+
+
+class Rename(Command, frozen=True, kw_only=True):
+    """Go by another nick."""
+
+    nick: str
+
+
+class Say(Command, frozen=True, kw_only=True):
+    """Say a line; asking again with the same ``ref`` (at most 64 characters) says it once."""
+
+    text: str
+    ref: str = ""
+
+
+class Leave(Command, frozen=True, kw_only=True):
+    """Go; ``because`` tells why (``left`` or ``lost``)."""
+
+    because: str = "left"
+
+
+class Retitle(Command, frozen=True, kw_only=True):
+    """Give the room another title; for hosts."""
+
+    title: str
+
+
+class Extend(Command, frozen=True, kw_only=True):
+    """Let the room end at ``ends`` (seconds since 1970) instead; for hosts."""
+
+    ends: float
+
+
+class Close(Command, frozen=True, kw_only=True):
+    """End the room: for hosts at any time, for anybody once its time has come."""

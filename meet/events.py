@@ -1,0 +1,173 @@
+"""What became true in a room: the vocabulary that travels, is kept and is recorded.
+
+An event says by its class where it is remembered:
+
+* without a ``key`` it is *talk*: remembered in order, bounded, as the room's tail;
+* with one it is *state*: only the newest for each key counts; one that ``forgets`` drops
+  its key;
+* a state event that is a ``ruling`` changes what may be asked.
+
+On the wire an event is a flat JSON object; ``kind`` is the class's name in lower case.
+Readers ignore keys and kinds that they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from meet.names import skeleton
+
+
+class Position(NamedTuple):
+    """Where an event stands in its room: a log's epoch, and the number in that log.
+
+    Only positions of one epoch can be compared.
+    """
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.seq}"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=str.lower, omit_defaults=True):
+    """Something that became true; ``at`` is a moment for display, order is the position."""
+
+    ruling: ClassVar[bool] = False
+    forgets: ClassVar[bool] = False
+    at: str
+
+    @property
+    def key(self) -> str | None:
+        """What this event is the newest word on, or None for talk."""
+        return None
+
+
+class Presence(Event, frozen=True, kw_only=True, tag=None):
+    """An event about who is here; told to people as a digest, not one by one."""
+
+    by: str
+    nick: str
+
+    @property
+    def key(self) -> str:
+        """The nick's own key: who holds it, holds the nick in the whole system."""
+        return who_key(self.nick)
+
+
+class Opened(Event, frozen=True, kw_only=True):
+    """The room began.  ``lock`` is the digest of the host key, ``limit`` characters a line."""
+
+    ruling: ClassVar[bool] = True
+    name: str
+    title: str
+    ends: str
+    limit: int
+    lock: str
+
+    @property
+    def key(self) -> str:
+        """One opening a log."""
+        return "opened"
+
+
+class Joined(Presence, frozen=True, kw_only=True):
+    """A participant came in ``via`` a door, or is known again after a break."""
+
+    via: str
+    host: bool = False
+
+
+class Renamed(Presence, frozen=True, kw_only=True):
+    """A participant now has ``nick``; the old one, ``was``, is given up by a `Left`."""
+
+    was: str
+    via: str
+    host: bool = False
+
+
+class Left(Presence, frozen=True, kw_only=True):
+    """A nick was given up; ``because`` is ``left``, ``lost``, ``renamed`` or ``kicked``."""
+
+    forgets: ClassVar[bool] = True
+    because: str = "left"
+
+
+class Said(Event, frozen=True, kw_only=True):
+    """A line of talk; ``ref`` is the author's own mark, said once however often asked."""
+
+    by: str
+    nick: str
+    via: str
+    text: str
+    ref: str = ""
+
+
+class Retitled(Event, frozen=True, kw_only=True):
+    """The room has a new title."""
+
+    by: str
+    nick: str
+    title: str
+
+    @property
+    def key(self) -> str:
+        """The newest title counts."""
+        return "title"
+
+
+class Extended(Event, frozen=True, kw_only=True):
+    """The room ends at another time."""
+
+    ruling: ClassVar[bool] = True
+    by: str
+    nick: str
+    ends: str
+
+    @property
+    def key(self) -> str:
+        """The newest end counts."""
+        return "ends"
+
+
+class Closed(Event, frozen=True, kw_only=True):
+    """The room ended; ``because`` is ``time`` or ``host``.  Nothing is said after it."""
+
+    ruling: ClassVar[bool] = True
+    because: str
+
+    @property
+    def key(self) -> str:
+        """A room closes once."""
+        return "closed"
+
+
+class Forgotten(Event, frozen=True, kw_only=True):
+    """All that the room held was deleted; only the journal's observers hear of it."""
+
+
+class Unknown(Event, frozen=True, kw_only=True):
+    """An event of a kind that this version does not know; it is passed on untouched."""
+
+
+class Entry(NamedTuple):
+    """A position and an event: the one object that travels.
+
+    ``body`` is the event's JSON exactly as it was numbered.
+    """
+
+    position: Position
+    event: Event
+    body: bytes
+
+
+KINDS: tuple[type[Event], ...] = (Opened, Joined, Renamed, Left, Said, Retitled, Extended, Closed, Forgotten)
+"""Every kind that this version knows."""
+
+
+def who_key(nick: str) -> str:
+    """The key under which a nick is held."""
+    return "who:" + skeleton(nick)

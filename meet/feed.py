@@ -1,0 +1,188 @@
+"""One room as one process knows it: its law, its newest talk, and the order of both.
+
+Live entries come at most once and may be lost, late or twice; numbers make that visible.
+`Feed.hear` lets an entry through when it is the next one.  When one is missing it says so,
+and whoever owns the feed reads the broker anew and hands the look to `Feed.restore`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from meet.events import Entry, Left, Position, Presence
+from meet.limits import Limits
+from meet.moments import moment
+from meet.room import Room
+from meet.wire import encode, entry
+
+
+class Look(NamedTuple):
+    """One atomic look at a room in the broker.
+
+    ``last`` is the newest number (None: nothing is known of that name), ``law`` the newest
+    ruling's, ``kept`` the newest body for each key and ``tail`` the newest talk, both in order
+    of their numbers, ``floor`` the number up to which talk may be missing from the tail.
+    """
+
+    last: Position | None
+    law: Position | None
+    kept: Sequence[tuple[Position, bytes]]
+    tail: Sequence[tuple[Position, bytes]]
+    floor: int
+
+
+class Caught(NamedTuple):
+    """What a feed learnt by a look: ``entries`` in order, and whether it began ``anew``
+    (a first look, another log, or talk lost in between).
+    """
+
+    entries: list[Entry]
+    anew: bool
+
+
+class Since(NamedTuple):
+    """What a listener missed.  ``resumed`` is False where that cannot be told in full;
+    ``entries`` are then the newest.
+    """
+
+    resumed: bool
+    entries: list[Entry]
+
+
+class Feed:
+    """One room in one process."""
+
+    __slots__ = ("_depth", "_floor", "_held", "_limits", "_past", "_said", "_settings", "hole", "last", "name", "room")
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name = name
+        self.room = Room(name, limits)
+        self.last: Position | None = None
+        self.hole = True
+        self._limits = limits
+        self._depth = limits.entries_in_tail
+        self._floor = 0
+        self._said: deque[Entry] = deque()
+        self._settings: dict[str, Entry] = {}
+        self._held: dict[Position, bytes] = {}
+        self._past = ""
+
+    @property
+    def tail(self) -> Sequence[Entry]:
+        """The talk that is remembered, oldest first."""
+        return self._said
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """All that two feeds of one log agree on once they have heard the same; for comparing."""
+        return self.last, self.room.state, list(self._said), self._floor, self._settings
+
+    def hear(self, position: Position, body: bytes) -> list[Entry]:
+        """Take a live entry; return those that are now next, in order.
+
+        An entry that is older than the newest is dropped.  One that is too new sets `hole`
+        and is held until a look has filled what is missing.
+        """
+        if position.epoch == self._past:
+            return []
+        if not self.hole and position == self._next(position.epoch):
+            item = entry(position, body)
+            self._take(item)
+            return [item]
+        if self.last is not None and position.epoch == self.last.epoch and position.seq <= self.last.seq:
+            return []
+        self.hole = True
+        if len(self._held) < self._depth:
+            self._held[position] = body
+        return []
+
+    def restore(self, look: Look) -> Caught:
+        """Take a look at the broker, and the live entries that came after it.
+
+        `hole` stays set if entries are missing even then: read once more.
+        """
+        known = self.last
+        anew = known is None or look.last is None or known.epoch != look.last.epoch
+        caught: list[Entry] = []
+        if anew:
+            self._begin(None if look.last is None else Position(look.last.epoch, 0))
+        if look.last is not None and self.last is not None and look.last.seq > self.last.seq:
+            anew = anew or look.floor > self.last.seq
+            caught = self._catch_up(look, self.last.seq, look.last)
+        self.hole = False
+        held, self._held = self._held, {}
+        for position in sorted(held, key=lambda each: each.seq):
+            caught.extend(self.hear(position, held[position]))
+        return Caught(caught, anew)
+
+    def since(self, after: Position | None) -> Since:
+        """What a listener that last heard ``after`` has missed: settings as they are now, and talk."""
+        last = self.last
+        if after is None or last is None or after.epoch != last.epoch or not self._floor <= after.seq <= last.seq:
+            newest = self._limits.entries_on_joining
+            return Since(False, list(self._said)[-newest:])
+        missed = [item for item in self._said if item.position.seq > after.seq]
+        missed.extend(item for item in self._settings.values() if item.position.seq > after.seq)
+        missed.sort(key=_number)
+        return Since(True, missed)
+
+    def _next(self, epoch: str) -> Position:
+        return Position(epoch, 1) if self.last is None else Position(self.last.epoch, self.last.seq + 1)
+
+    def _begin(self, at: Position | None) -> None:
+        if self.last is not None:
+            self._past = self.last.epoch
+        self.last = at
+        self.room = Room(self.name, self._limits)
+        self._said.clear()
+        self._settings.clear()
+        self._floor = 0
+
+    def _catch_up(self, look: Look, known: int, last: Position) -> list[Entry]:
+        before = dict(self.room.people.held())
+        self.room = Room(self.name, self._limits)
+        self._settings = {}
+        caught = []
+        for position, body in look.kept:
+            item = entry(position, body)
+            self.room.apply(item)
+            self._remember_setting(item)
+            if position.seq > known:
+                caught.append(item)
+        talk = [entry(position, body) for position, body in look.tail]
+        caught.extend(item for item in talk if item.position.seq > known)
+        still = dict(self.room.people.held())
+        for key, person in before.items():
+            if key not in still:
+                # Their Left was missed, and what is forgotten cannot be read again.
+                left = Left(at=moment(0), by=person.id, nick=person.nick, because="lost")
+                caught.append(Entry(last, left, encode(left)))
+        self._said = deque(talk)
+        self._floor = look.floor
+        self._trim()
+        self.last = last
+        caught.sort(key=_number)
+        return caught
+
+    def _take(self, item: Entry) -> None:
+        self.room.apply(item)
+        self.last = item.position
+        if item.event.key is None:
+            self._said.append(item)
+            self._trim()
+        else:
+            self._remember_setting(item)
+
+    def _remember_setting(self, item: Entry) -> None:
+        if item.event.key is not None and not isinstance(item.event, Presence):
+            self._settings[item.event.key] = item
+
+    def _trim(self) -> None:
+        while len(self._said) > self._depth:
+            self._floor = self._said.popleft().position.seq
+
+
+def _number(item: Entry) -> int:
+    return item.position.seq

@@ -1,0 +1,3 @@
+"""Which Meet this is."""
+
+VERSION = "0.1.0"
