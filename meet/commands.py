@@ -45,6 +45,12 @@ class Leave(Command, frozen=True, kw_only=True):
     because: str = "left"
 
 
+class GiveUp(Command, frozen=True, kw_only=True):
+    """Let go of a nick that is still held after going by another."""
+
+    nick: str
+
+
 class Retitle(Command, frozen=True, kw_only=True):
     """Give the room another title; for hosts."""
 

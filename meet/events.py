@@ -82,7 +82,10 @@ class Joined(Presence, frozen=True, kw_only=True):
 
 
 class Renamed(Presence, frozen=True, kw_only=True):
-    """A participant now has ``nick``; the old one, ``was``, is given up by a `Left`."""
+    """A participant now has ``nick``; the old one, ``was``, is given up by a `Left`.
+
+    Where both are the same nick, only its spelling or the right to host has changed.
+    """
 
     was: str
     via: str

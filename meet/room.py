@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from meet import names
-from meet.commands import Close, Command, Extend, Join, Leave, Open, Rename, Retitle, Say
+from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Say
 from meet.errors import Refused
 from meet.events import (
     Closed,
@@ -162,6 +162,9 @@ class Room:
             if names.digest(command.host_key) != self.lock:
                 raise Refused("wrong-key", "That is not the host key of this room.")
             host = True
+        if person is not None:
+            # Here already: coming in again changes at most the spelling and the rights.
+            return Renamed(at=moment(now), by=who, nick=nick, was=person.nick, via=person.via, host=host)
         return Joined(at=moment(now), by=who, nick=nick, via=command.via, host=host)
 
     def _rename(self, command: Rename, who: str, now: float) -> Event:
@@ -182,6 +185,14 @@ class Room:
     def _leave(self, command: Leave, who: str, now: float) -> Event:
         person = self._participant(who)
         return Left(at=moment(now), by=who, nick=person.nick, because=command.because)
+
+    def _give_up(self, command: GiveUp, who: str, now: float) -> Event:
+        person = self._participant(who)
+        key = who_key(command.nick)
+        holder = self.people.holder(key)
+        if holder is None or holder.id != who or key == who_key(person.nick):
+            raise Refused("bad-nick", f"{command.nick} is not a nick that you could give up.")
+        return Left(at=moment(now), by=who, nick=holder.nick, because="renamed")
 
     def _retitle(self, command: Retitle, who: str, now: float) -> Event:
         person = self._host(who)
@@ -243,6 +254,7 @@ _RULES: dict[type[Command], _Rule] = {  # type: ignore[type-arg]  # each takes t
     Rename: Room._rename,
     Say: Room._say,
     Leave: Room._leave,
+    GiveUp: Room._give_up,
     Retitle: Room._retitle,
     Extend: Room._extend,
     Close: Room._close,

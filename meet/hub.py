@@ -1,0 +1,354 @@
+"""This process's rooms: where commands go up and events come down.
+
+The hub keeps one `Feed` for each room that somebody here cares for.  An ask is decided on
+the feed's view, published behind the broker's guards, and decided again if the view was
+old.  What the broker tells goes through the feed, in order, to the outbox.  A hole is read
+anew, and the listeners never see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from meet.commands import Command
+from meet.digest import Digest
+from meet.errors import GOODBYES, Goodbye, Refused, Stale, Taken, Unavailable
+from meet.events import Closed, Entry, Forgotten, Position
+from meet.feed import Caught, Feed, Since
+from meet.interfaces import Here, IBroker, IListener
+from meet.limits import Limits
+from meet.outbox import Outbox
+from meet.wire import encode
+
+_TRIES = 6
+"""How often an ask is decided anew before the asker is told to try later: each try means
+that a ruling, or the loss of the nick, overtook the one before."""
+
+_PATIENCE = 2.0
+"""Seconds after which an accepted entry that was not heard is read from the broker."""
+
+Told = Callable[[str, Sequence[Entry]], None]
+
+
+class _Attended:
+    """One room of this process: its feed, who waits for it, and what keeps it in memory."""
+
+    __slots__ = ("digest", "feed", "holds", "linger", "loading", "reading", "retry", "waiters")
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.holds = 0
+        self.loading: list[Deferred[Feed]] | None = []
+        self.reading: Deferred[None] | None = None
+        self.waiters: list[tuple[Position, Deferred[None]]] = []
+        self.linger: IDelayedCall | None = None
+        self.retry: IDelayedCall | None = None
+        self.digest: Digest | None = None
+
+
+class Hub:
+    """The rooms of one process, over one broker.  ``told`` hears every entry before the listeners do."""
+
+    log = Logger()
+
+    def __init__(self, broker: IBroker, clock: IReactorTime, limits: Limits) -> None:
+        self.outbox = Outbox(clock)
+        self._broker = broker
+        self._clock = clock
+        self._limits = limits
+        self._rooms: dict[str, _Attended] = {}
+        self._told: list[Told] = []
+        self._stopped = False
+
+    def follow(self, told: Told) -> None:
+        """Call ``told(room, entries)`` for what becomes true in any room that is attended here."""
+        self._told.append(told)
+
+    # Rooms.
+
+    def feed(self, room: str) -> Deferred[Feed]:
+        """Fires with the feed of ``room``, up to date.  May fail with `Unavailable`.
+
+        The feed is of a room that need not exist (`meet.room.Room.exists`).
+        """
+        attended = self._rooms.get(room)
+        if attended is None:
+            attended = self._rooms[room] = _Attended(Feed(room, self._limits))
+            waiting: Deferred[Feed] = Deferred()
+            attended.loading = [waiting]
+            self._load(room, attended).addErrback(self._not_loaded, room, attended)
+            return waiting
+        if attended.loading is not None:
+            waiting = Deferred()
+            attended.loading.append(waiting)
+            return waiting
+        self._linger(room, attended)
+        return succeed(attended.feed)
+
+    def hold(self, room: str) -> Callable[[], None]:
+        """Keep the feed of ``room`` in memory until the function returned is called (once counts)."""
+        attended = self._rooms[room]
+        attended.holds += 1
+        self._linger(room, attended)
+        held = [attended]
+
+        def release() -> None:
+            if held:
+                gone = held.pop()
+                gone.holds -= 1
+                if self._rooms.get(room) is gone:
+                    self._linger(room, gone)
+
+        return release
+
+    @inlineCallbacks
+    def listen(
+        self, room: str, listener: IListener, after: Position | None = None
+    ) -> Generator[Deferred[Any], Any, Since]:
+        """Tell ``listener`` what becomes true from now on.
+
+        Fires with what it missed since ``after``; between the two nothing is lost and nothing
+        comes twice.  Fails with `Refused` ``no-room`` or ``room-closed`` (only a room that is
+        open has anything to tell), or `Unavailable`.
+        """
+        feed: Feed = yield self.feed(room)
+        if not feed.room.exists:
+            raise Refused("no-room", f"There is no room {room}. Open it first.")
+        if feed.room.closed:
+            raise Refused("room-closed", f"The room {room} has closed.")
+        return self.add(feed, listener, after)
+
+    def add(self, feed: Feed, listener: IListener, after: Position | None = None) -> Since:
+        """As `listen`, of a feed at hand that is held (`hold`): at once."""
+        self.outbox.add(feed.name, listener)
+        return feed.since(after)
+
+    def ignore(self, room: str, listener: IListener) -> None:
+        """Tell ``listener`` nothing more of ``room``."""
+        if self.outbox.remove(room, listener) and room in self._rooms:
+            self._linger(room, self._rooms[room])
+
+    # Up.
+
+    @inlineCallbacks
+    def ask(self, room: str, who: str, command: Command) -> Generator[Deferred[Any], Any, Position]:
+        """Ask ``room`` for ``command`` on behalf of the participant ``who``.
+
+        Fires with the position of what became true, once this process has heard it.  Fails
+        with `Refused`; an ask may be made again after ``unavailable``.
+        """
+        for _ in range(_TRIES):
+            try:
+                feed: Feed = yield self.feed(room)
+                event = feed.room.decide(command, who, self._clock.seconds())
+                guards = feed.room.guards(event)
+                position: Position = yield self._broker.publish(room, encode(event), **guards._asdict())
+                yield self._until(room, position)
+                return position
+            except (Stale, Taken):
+                try:
+                    yield self.refresh(room)
+                except Unavailable as away:
+                    raise self._away(away) from None
+            except Unavailable as away:
+                raise self._away(away) from None
+        raise Refused("unavailable", "Too much is changing in this room. Try again in a moment.")
+
+    def refresh(self, room: str) -> Deferred[None]:
+        """Read ``room`` from the broker; fires when its feed is at least that new."""
+        attended = self._rooms.get(room)
+        if attended is None or attended.loading is not None:
+            return self.feed(room).addCallback(lambda _feed: None)
+        return self._read(room, attended)
+
+    def stop(self, goodbye: Goodbye) -> None:
+        """Tell every listener ``goodbye`` and attend nothing more."""
+        self._stopped = True
+        for room in self.outbox.rooms():
+            self.outbox.end(room, goodbye)
+        for room in list(self._rooms):
+            self._drop(room)
+
+    def _away(self, away: Unavailable) -> Refused:
+        return Refused("unavailable", str(away) or "A part of Meet is away. Try again in a moment.")
+
+    # Down.
+
+    @inlineCallbacks
+    def _load(self, room: str, attended: _Attended) -> Generator[Deferred[Any], Any, None]:
+        if self._stopped:
+            raise Unavailable("Meet is shutting down.")
+        yield self._broker.attend(room, lambda position, body: self._heard(room, attended, position, body))
+        yield self._catch_up(attended)
+        feed = attended.feed
+        attended.digest = Digest(feed.room.people, self._clock, self._limits, lambda here: self._tell_here(room, here))
+        waiting, attended.loading = attended.loading or [], None
+        self._linger(room, attended)
+        for each in waiting:
+            each.callback(feed)
+
+    def _not_loaded(self, failure: Failure, room: str, attended: _Attended) -> None:
+        waiting, attended.loading = attended.loading or [], None
+        self._drop(room)
+        if failure.check(Unavailable) is None:
+            self.log.failure("A room could not be read", failure)
+            failure = Failure(Unavailable("A part of Meet is away. Try again in a moment."))
+        for each in waiting:
+            each.errback(failure)
+
+    @inlineCallbacks
+    def _catch_up(self, attended: _Attended) -> Generator[Deferred[Any], Any, Caught]:
+        """Read until nothing is missing; fires with all that was new."""
+        entries: list[Entry] = []
+        anew = False
+        while True:
+            look = yield self._broker.read(attended.feed.name)
+            caught = attended.feed.restore(look)
+            anew = anew or caught.anew
+            entries.extend(caught.entries)
+            if not attended.feed.hole:
+                return Caught(entries, anew)
+
+    def _read(self, room: str, attended: _Attended) -> Deferred[None]:
+        """Read ``room`` anew, after a reading that is under way; fires when its listeners were told."""
+        done: Deferred[None] = Deferred()
+        before = attended.reading
+        attended.reading = done
+        start = succeed(None) if before is None else _after(before)
+        start.addCallback(lambda _: self._catch_up(attended))
+
+        def read(result: Caught | Failure) -> None:
+            if attended.reading is done:
+                attended.reading = None
+            if isinstance(result, Failure):
+                self._not_read(result, room, attended)
+                done.errback(Failure(Unavailable("A part of Meet is away. Try again in a moment.")))
+                return
+            if self._rooms.get(room) is attended:
+                self._tell(room, attended, result)
+            done.callback(None)
+
+        start.addBoth(read)
+        return done
+
+    def _not_read(self, failure: Failure, room: str, attended: _Attended) -> None:
+        if failure.check(Unavailable) is None:
+            self.log.failure("A room could not be read", failure)
+        if attended.retry is None and self._rooms.get(room) is attended:
+            attended.retry = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
+
+    def _read_again(self, room: str, attended: _Attended) -> None:
+        attended.retry = None
+        if self._rooms.get(room) is attended:
+            # A failure has arranged for the next try by itself.
+            self._read(room, attended).addErrback(lambda failure: failure.trap(Unavailable) and None)
+
+    def _heard(self, room: str, attended: _Attended, position: Position, body: bytes) -> None:
+        """Take what the broker tells.  While the feed has a hole, it only holds it."""
+        entries = attended.feed.hear(position, body)
+        if attended.loading is not None or self._rooms.get(room) is not attended:
+            return
+        if entries:
+            self._tell(room, attended, Caught(entries, anew=False))
+        elif attended.feed.hole and attended.reading is None and attended.retry is None:
+            self._read_again(room, attended)
+
+    def _tell(self, room: str, attended: _Attended, caught: Caught) -> None:
+        entries = caught.entries
+        if caught.anew:
+            # Another log, or talk that is lost: listeners come again and are told what holds now.
+            self.outbox.end(room, GOODBYES["internal"])
+        for told in self._told:
+            try:
+                told(room, entries)
+            except Exception:
+                self.log.failure("Something that follows the hub broke")
+        digest = attended.digest
+        if digest is not None:
+            for item in entries:
+                digest.take(item.event)
+        self.outbox.put(room, entries)
+        self._wake(attended)
+        if any(isinstance(item.event, Closed) for item in entries):
+            self.outbox.end(room, GOODBYES["room-closed"])
+        if any(isinstance(item.event, Forgotten) for item in entries):
+            self._drop(room)
+
+    def _tell_here(self, room: str, here: Here) -> None:
+        self.outbox.put(room, [here])
+
+    def _until(self, room: str, position: Position) -> Deferred[None]:
+        """Fires when this process has heard ``position``."""
+        attended = self._rooms.get(room)
+        if attended is None or self._reached(attended, position):
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        attended.waiters.append((position, waiting))
+        late = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
+
+        def heard(result: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return waiting.addCallback(heard)
+
+    def _reached(self, attended: _Attended, position: Position) -> bool:
+        last = attended.feed.last
+        return last is not None and (last.epoch != position.epoch or last.seq >= position.seq)
+
+    def _wake(self, attended: _Attended) -> None:
+        ready = [each for each in attended.waiters if self._reached(attended, each[0])]
+        if ready:
+            attended.waiters = [each for each in attended.waiters if not self._reached(attended, each[0])]
+            for _, waiting in ready:
+                waiting.callback(None)
+
+    # Letting go.
+
+    def _linger(self, room: str, attended: _Attended) -> None:
+        if attended.linger is not None and attended.linger.active():
+            attended.linger.cancel()
+        attended.linger = None
+        if not attended.holds and attended.loading is None:
+            attended.linger = self._clock.callLater(self._limits.feed_linger, self._let_go, room, attended)
+
+    def _let_go(self, room: str, attended: _Attended) -> None:
+        attended.linger = None
+        if self._rooms.get(room) is not attended:
+            return
+        if next(self.outbox.listeners(room), None) is None and not attended.waiters:
+            self._drop(room)
+        else:
+            self._linger(room, attended)
+
+    def _drop(self, room: str) -> None:
+        attended = self._rooms.pop(room, None)
+        if attended is None:
+            return
+        self._broker.neglect(room)
+        for call in (attended.linger, attended.retry):
+            if call is not None and call.active():
+                call.cancel()
+        if attended.digest is not None:
+            attended.digest.stop()
+        waiters, attended.waiters = attended.waiters, []
+        for _, waiting in waiters:
+            waiting.callback(None)
+
+
+def _after(other: Deferred[None]) -> Deferred[None]:
+    """Fires when ``other`` has ended, however; ``other`` stays as it is for its own audience."""
+    mine: Deferred[None] = Deferred()
+
+    def ended(result: Any) -> Any:
+        mine.callback(None)
+        return result
+
+    other.addBoth(ended)
+    return mine

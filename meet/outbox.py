@@ -1,0 +1,133 @@
+"""The batched way down: what a room's listeners are told in one reactor turn goes out at once.
+
+Entries are collected until the turn ends, written once for each format, joined, and handed
+to each listener in one piece.  Fan-out never waits, and a listener that raises is removed
+and costs nobody else anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from meet.errors import GOODBYES, Goodbye
+from meet.events import Entry
+from meet.interfaces import Here, IFormat, IListener
+
+
+class _Audience:
+    __slots__ = ("by_format", "waiting")
+
+    def __init__(self) -> None:
+        self.by_format: dict[IFormat, dict[IListener, None]] = {}
+        self.waiting: list[Entry | Here] = []
+
+
+class Outbox:
+    """The listeners of this process, by room and format."""
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._rooms: dict[str, _Audience] = {}
+        self._due: set[str] = set()
+        self._call: IDelayedCall | None = None
+
+    def listeners(self, room: str) -> Iterator[IListener]:
+        """Everybody who listens to ``room``."""
+        audience = self._rooms.get(room)
+        if audience is not None:
+            for listeners in list(audience.by_format.values()):
+                yield from list(listeners)
+
+    def add(self, room: str, listener: IListener) -> None:
+        """Tell ``listener`` what is put from now on, and nothing that was put before."""
+        self._flush_room(room)
+        audience = self._rooms.setdefault(room, _Audience())
+        audience.by_format.setdefault(listener.format, {})[listener] = None
+
+    def remove(self, room: str, listener: IListener) -> bool:
+        """Tell ``listener`` nothing more; say whether it listened."""
+        audience = self._rooms.get(room)
+        listeners = audience.by_format.get(listener.format) if audience is not None else None
+        if audience is None or listeners is None or listener not in listeners:
+            return False
+        del listeners[listener]
+        if not listeners:
+            del audience.by_format[listener.format]
+            if not audience.by_format:
+                del self._rooms[room]
+        return True
+
+    def put(self, room: str, told: Sequence[Entry | Here]) -> None:
+        """Tell the room's listeners when this reactor turn ends, in this order."""
+        audience = self._rooms.get(room)
+        if audience is None or not told:
+            return
+        audience.waiting.extend(told)
+        self._due.add(room)
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._flush)
+
+    def end(self, room: str, goodbye: Goodbye) -> None:
+        """Tell what is waiting, then take everybody off the room with ``goodbye``."""
+        self._flush_room(room)
+        for listener in list(self.listeners(room)):
+            self._dismiss(room, listener, goodbye)
+
+    def rooms(self) -> list[str]:
+        """Every room that somebody listens to."""
+        return list(self._rooms)
+
+    def _flush(self) -> None:
+        self._call = None
+        due, self._due = self._due, set()
+        for room in due:
+            self._flush_room(room)
+
+    def _flush_room(self, room: str) -> None:
+        audience = self._rooms.get(room)
+        if audience is None or not audience.waiting:
+            return
+        waiting, audience.waiting = audience.waiting, []
+        authors = {by for item in waiting if (by := _author(item))}
+        for form, listeners in list(audience.by_format.items()):
+            try:
+                pieces = [(_author(item), _write(form, room, item)) for item in waiting]
+            except Exception:
+                self.log.failure("A format broke and its listeners were removed", form=type(form).__name__)
+                for listener in list(listeners):
+                    self._dismiss(room, listener, GOODBYES["internal"])
+                continue
+            whole = b"".join(piece for _, piece in pieces)
+            if not whole:
+                continue
+            for listener in list(listeners):
+                data = whole
+                if listener.skips in authors:
+                    data = b"".join(piece for by, piece in pieces if by != listener.skips)
+                    if not data:
+                        continue
+                try:
+                    listener.heard(data)
+                except Exception:
+                    self.log.failure("A listener broke and was removed", listener=type(listener).__name__)
+                    self._dismiss(room, listener, GOODBYES["internal"])
+
+    def _dismiss(self, room: str, listener: IListener, goodbye: Goodbye) -> None:
+        self.remove(room, listener)
+        try:
+            listener.ended(goodbye)
+        except Exception:
+            self.log.failure("A listener broke at its end", listener=type(listener).__name__)
+
+
+def _author(item: Entry | Here) -> str:
+    return "" if isinstance(item, Here) else getattr(item.event, "by", "")
+
+
+def _write(form: IFormat, room: str, item: Entry | Here) -> bytes:
+    return form.here(room, item) if isinstance(item, Here) else form.entry(room, item)
