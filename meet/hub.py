@@ -1,4 +1,4 @@
-"""This process's rooms: where commands go up and events come down.
+"""The rooms of one process: where commands go up and events come down.
 
 The hub keeps one `Feed` for each room that somebody here cares for.  An ask is decided on
 the feed's view, published behind the broker's guards, and decided again if the view was
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -45,7 +45,7 @@ class _Attended:
         self.feed = feed
         self.holds = 0
         self.loading: list[Deferred[Feed]] | None = []
-        self.reading: Deferred[None] | None = None
+        self.reading = DeferredLock()
         self.waiters: list[tuple[Position, Deferred[None]]] = []
         self.linger: IDelayedCall | None = None
         self.retry: IDelayedCall | None = None
@@ -196,7 +196,7 @@ class Hub:
     def _not_loaded(self, failure: Failure, room: str, attended: _Attended) -> None:
         waiting, attended.loading = attended.loading or [], None
         self._drop(room)
-        if failure.check(Unavailable) is None:
+        if not isinstance(failure.value, Unavailable):
             self.log.failure("A room could not be read", failure)
             failure = Failure(Unavailable("A part of Meet is away. Try again in a moment."))
         for each in waiting:
@@ -215,39 +215,30 @@ class Hub:
             if not attended.feed.hole:
                 return Caught(entries, anew)
 
-    def _read(self, room: str, attended: _Attended) -> Deferred[None]:
-        """Read ``room`` anew, after a reading that is under way; fires when its listeners were told."""
-        done: Deferred[None] = Deferred()
-        before = attended.reading
-        attended.reading = done
-        start = succeed(None) if before is None else _after(before)
-        start.addCallback(lambda _: self._catch_up(attended))
+    @inlineCallbacks
+    def _read(self, room: str, attended: _Attended) -> Generator[Deferred[Any], Any, None]:
+        """Read ``room`` anew, after a reading that is under way; fires when its listeners were told.
 
-        def read(result: Caught | Failure) -> None:
-            if attended.reading is done:
-                attended.reading = None
-            if isinstance(result, Failure):
-                self._not_read(result, room, attended)
-                done.errback(Failure(Unavailable("A part of Meet is away. Try again in a moment.")))
-                return
+        Fails with `Unavailable`, and then it is tried again by itself.
+        """
+        yield attended.reading.acquire()
+        try:
+            caught: Caught = yield self._catch_up(attended)
             if self._rooms.get(room) is attended:
-                self._tell(room, attended, result)
-            done.callback(None)
-
-        start.addBoth(read)
-        return done
-
-    def _not_read(self, failure: Failure, room: str, attended: _Attended) -> None:
-        if failure.check(Unavailable) is None:
-            self.log.failure("A room could not be read", failure)
-        if attended.retry is None and self._rooms.get(room) is attended:
-            attended.retry = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
+                self._tell(room, attended, caught)
+        except Exception as problem:
+            if not isinstance(problem, Unavailable):
+                self.log.failure("A room could not be read")
+            if attended.retry is None and self._rooms.get(room) is attended:
+                attended.retry = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
+            raise Unavailable("A part of Meet is away. Try again in a moment.") from problem
+        finally:
+            attended.reading.release()
 
     def _read_again(self, room: str, attended: _Attended) -> None:
         attended.retry = None
         if self._rooms.get(room) is attended:
-            # A failure has arranged for the next try by itself.
-            self._read(room, attended).addErrback(lambda failure: failure.trap(Unavailable) and None)
+            self._read(room, attended).addErrback(_tried_again_later)
 
     def _heard(self, room: str, attended: _Attended, position: Position, body: bytes) -> None:
         """Take what the broker tells.  While the feed has a hole, it only holds it."""
@@ -256,7 +247,7 @@ class Hub:
             return
         if entries:
             self._tell(room, attended, Caught(entries, anew=False))
-        elif attended.feed.hole and attended.reading is None and attended.retry is None:
+        elif attended.feed.hole and not attended.reading.locked and attended.retry is None:
             self._read_again(room, attended)
 
     def _tell(self, room: str, attended: _Attended, caught: Caught) -> None:
@@ -342,13 +333,7 @@ class Hub:
             waiting.callback(None)
 
 
-def _after(other: Deferred[None]) -> Deferred[None]:
-    """Fires when ``other`` has ended, however; ``other`` stays as it is for its own audience."""
-    mine: Deferred[None] = Deferred()
-
-    def ended(result: Any) -> Any:
-        mine.callback(None)
-        return result
-
-    other.addBoth(ended)
-    return mine
+def _tried_again_later(failure: Failure) -> None:
+    """A reading that failed has arranged for the next try by itself."""
+    if not isinstance(failure.value, Unavailable):
+        failure.raiseException()

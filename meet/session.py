@@ -103,7 +103,8 @@ class Session:
         """
         yield self._lock.acquire()
         try:
-            return (yield self._leave(because))
+            position: Position = yield self._leave(because)
+            return position
         finally:
             self._lock.release()
 
@@ -155,7 +156,7 @@ class Session:
         if self.over:
             raise Refused("not-here", f"You are not in {self.room}. Join it first.")
         was = self.nick
-        position = yield self._owner.hub.ask(self.room, self.id, command)
+        position: Position = yield self._owner.hub.ask(self.room, self.id, command)
         if isinstance(command, Rename) and was and who_key(was) != who_key(self.nick or was):
             yield self._owner.hub.ask(self.room, self.id, GiveUp(nick=was))
         return position
@@ -164,13 +165,12 @@ class Session:
     def _leave(self, because: str) -> Generator[Deferred[Any], Any, Position]:
         if self.over:
             raise Refused("not-here", f"You are not in {self.room}.")
-        # Claimed for the time of asking, so that the echo of the leaving finds it done.
         hub = self._owner.hub
         current = who_key(self.nick) if self.nick else ""
         for key, person in list(self.feed.room.people.held()):
             if person.id == self.id and key != current:
                 yield hub.ask(self.room, self.id, GiveUp(nick=person.nick))
-        position = yield hub.ask(self.room, self.id, Leave(because=because))
+        position: Position = yield hub.ask(self.room, self.id, Leave(because=because))
         self.end(GOODBYES["left"])
         return position
 
@@ -179,13 +179,13 @@ class Session:
         self.leave("lost").addErrback(self._not_left)
 
     def _not_left(self, failure: Any) -> None:
-        refused = failure.check(Refused)
+        refused = isinstance(failure.value, Refused)
         if self.over:
             return
-        if refused is not None and failure.value.code == "unavailable":
+        if refused and failure.value.code == "unavailable":
             self.touch(_AGAIN)
             return
-        if refused is None:
+        if not refused:
             self._owner.log.failure("A participant could not be let go", failure)
         self.end(GOODBYES["left"])
 
@@ -275,7 +275,8 @@ class Sessions:
         lock = self._coming.setdefault(key, DeferredLock())
         yield lock.acquire()
         try:
-            return (yield self._join(key, via, address, nick, token, host_key))
+            session: Session = yield self._join(key, via, address, nick, token, host_key)
+            return session
         finally:
             lock.release()
             if not lock.waiting and not lock.locked:
@@ -283,7 +284,8 @@ class Sessions:
 
     def resume(self, name: str, token: str) -> Deferred[Session]:
         """Fires with the session of ``token`` in the room ``name``; fails with `Refused`
-        ``no-session`` if that participant is no longer in the room."""
+        ``no-session`` if that participant is no longer in the room.
+        """
         return self.join(name, via="", address="", token=token)
 
     def adopt(self, feed: Feed) -> None:
