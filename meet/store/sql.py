@@ -1,0 +1,232 @@
+"""The SQL store: SQLite by default, PostgreSQL and MySQL by URL.
+
+The laws: the reactor's thread never waits for the database, and what was forgotten is in
+no file.  All work runs on a pool of threads of the store's own, each piece in one
+transaction.  SQLite has one thread, so its pieces run in the order in which they were asked.
+
+SQLite's ``secure_delete`` overwrites what is deleted, but not the copies that its B-tree
+leaves in a page's free space when it shares out rows among pages (seen in 3.40).  So after
+something was forgotten the file is written anew by VACUUM and the write-ahead log is
+emptied.  The archive holds only rooms that live, so it stays small.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnection
+from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from meet.errors import Unavailable
+from meet.events import Position
+from meet.interfaces import IStore, Record
+from meet.limits import Limits
+from meet.store import archive
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+
+# The drivers that Meet names in its documentation; a URL can name another after a plus sign.
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+_FILE = "archive.sqlite3"
+_THREADS = 4  # one records, the others read pages of history
+_BUSY = 5.0  # seconds that one statement waits for another process's transaction
+_WAITING_MOST = 1000  # pieces of work; a database this far behind is as good as away
+
+_T = TypeVar("_T")
+
+
+def make_store(url: str, *, data: Path, clock: IReactorTime, limits: Limits) -> IStore:
+    """Make the store at ``url``; ``sqlite:`` alone is a file in the folder ``data``.
+
+    Raises `ValueError` with one sentence if ``url`` is none, or its driver is not installed.
+    """
+    return SqlStore(_engine(_address(url, data)), clock)
+
+
+@implementer(IStore)
+class SqlStore:
+    """Rooms and their transcripts in an SQL database."""
+
+    def __init__(self, engine: Engine, clock: IReactorTime) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._is_file = engine.dialect.name == "sqlite"
+        self._pool: ThreadPool | None = None
+        self._under_way: set[Deferred[None]] = set()
+
+    def start(self) -> Deferred[None]:
+        """Open the database and bring its tables up to date; fires when it can be used.
+
+        Fails with `ValueError` where an operator must mend something, with `Unavailable`
+        where a server is away.
+        """
+        self._pool = ThreadPool(1, 1 if self._is_file else _THREADS, name="meet-store")
+        self._pool.start()
+        done = self._run(self._prepare)
+        done.addErrback(self._not_started)
+        return done
+
+    def stop(self) -> Deferred[None]:
+        """Finish what is under way, then close.  From here on the store is `Unavailable`."""
+        pool, self._pool = self._pool, None
+        ended = DeferredList(list(self._under_way))
+
+        def close(_: object) -> None:
+            self._engine.dispose()
+            if pool is not None:
+                pool.stop()
+
+        return ended.addCallback(close)
+
+    def record(self, records: Sequence[Record]) -> Deferred[None]:
+        """Keep ``records``, each once however often it comes; all of them or none."""
+        now = self._clock.seconds()
+
+        def work() -> None:
+            with self._engine.begin() as connection:
+                forgot = archive.keep(connection, records, now)
+            if forgot and self._is_file:
+                self._leave_no_bytes()
+
+        return self._run(work)
+
+    def history(self, room: str, before: Position, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
+        """Fires with the newest ``count`` pieces of talk before ``before`` in its epoch, oldest first."""
+        return self._look(lambda connection: archive.talk_before(connection, room, before, count))
+
+    def transcript(self, room: str, epoch: str, after: int, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
+        """Fires with the oldest ``count`` pieces of talk numbered above ``after``, oldest first."""
+        return self._look(lambda connection: archive.talk_after(connection, room, epoch, after, count))
+
+    def _look(self, work: Callable[[Connection], _T]) -> Deferred[_T]:
+        def look() -> _T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return self._run(look)
+
+    def _run(self, work: Callable[[], _T]) -> Deferred[_T]:
+        if self._pool is None:
+            return fail(Unavailable("The archive is not open."))
+        if len(self._under_way) >= _WAITING_MOST:
+            return fail(Unavailable("The archive is too busy."))
+        # Whoever imports this module must still be free to choose the reactor.
+        from twisted.internet import reactor
+
+        done = deferToThreadPool(cast("IReactorFromThreads", reactor), self._pool, _honestly, work)
+        # Not ``done`` itself: `stop` waits for the work, not for what its asker makes of it.
+        over: Deferred[None] = Deferred()
+        self._under_way.add(over)
+
+        def ended(result: Any) -> Any:
+            self._under_way.discard(over)
+            over.callback(None)
+            return result
+
+        return done.addBoth(ended)
+
+    def _prepare(self) -> None:
+        if self._is_file:
+            self._make_folder()
+        with self._engine.begin() as connection:
+            archive.upgrade(connection)
+
+    def _make_folder(self) -> None:
+        folder = Path(self._engine.url.database or "").parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"The folder {folder} for the archive cannot be made: {error.strerror}.") from error
+
+    def _not_started(self, failure: Any) -> Any:
+        pool, self._pool = self._pool, None
+        self._engine.dispose()
+        if pool is not None:
+            pool.stop()
+        if failure.check(CommandError) is not None:
+            raise ValueError("The archive was written by a newer version of Meet.") from failure.value
+        if self._is_file and failure.check(Unavailable) is not None:
+            path = self._engine.url.database
+            raise ValueError(f"The archive {path} cannot be opened: {failure.value}") from failure.value
+        return failure
+
+    def _leave_no_bytes(self) -> None:
+        # Neither statement may stand inside a transaction, which SQLAlchemy would begin.
+        raw = self._engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute("VACUUM")
+            (busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise Unavailable("Another program holds the archive open.")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"{error}.") from error
+        finally:
+            raw.close()
+
+
+def _honestly(work: Callable[[], _T]) -> _T:
+    """Do ``work``; what goes wrong because the database is away becomes `Unavailable`."""
+    try:
+        return work()
+    except (DataError, IntegrityError, ProgrammingError):
+        raise
+    except (DatabaseError, NoConnection) as error:
+        # The statement's values are people's words: only the driver's own sentence goes on.
+        raise Unavailable(f"{getattr(error, 'orig', None) or type(error).__name__}.") from None
+
+
+def _address(url: str, data: Path) -> URL:
+    """Read ``url``; a file of SQLite becomes absolute, for twistd may change its folder."""
+    dialect, _, rest = url.partition(":")
+    if dialect == "sqlite" and rest in ("", "//", "///"):
+        return URL.create("sqlite", database=str((data / _FILE).absolute()))
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise ValueError("The store's URL looks like sqlite:////path or postgresql://user@host/name.") from None
+    if address.get_backend_name() == "sqlite":
+        return address.set(database=str(Path(address.database or _FILE).absolute()))
+    if dialect.startswith(("mysql", "mariadb")):
+        address = address.update_query_dict({"charset": "utf8mb4"})
+    return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
+
+
+def _engine(address: URL) -> Engine:
+    if address.get_backend_name() == "sqlite":
+        engine = create_engine(address, hide_parameters=True, connect_args={"timeout": _BUSY})
+        event.listen(engine, "connect", _prepare_file)
+        event.listen(engine, "begin", _begin)
+        return engine
+    try:
+        # Serializable, so that a record which comes late cannot pass its room's forgetting.
+        return create_engine(
+            address, hide_parameters=True, isolation_level="SERIALIZABLE", pool_pre_ping=True, pool_size=_THREADS
+        )
+    except (ImportError, NoSuchModuleError):
+        raise ValueError(f"The database driver for {address.drivername} is not installed.") from None
+
+
+def _prepare_file(connection: Any, _: object) -> None:
+    # Transactions are begun by `_begin`; the driver would begin its own, and later.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA secure_delete = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later can fail half-way in SQLite.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,231 @@
+"""What every store promises (`meet.interfaces.IStore`): mix it into a trial TestCase of your own.
+
+``make`` returns a store that was not started, over the same place each time it is called in
+one test; ``files`` all bytes that the store holds in that place, or None if that cannot be
+looked at; ``break_it`` lets the database be away, and says by False if the test must be left out.
+"""
+
+from __future__ import annotations
+
+import random
+
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from meet.errors import Unavailable
+from meet.events import Closed, Event, Extended, Forgotten, Joined, Left, Opened, Position, Retitled, Said
+from meet.interfaces import IStore, Record
+from meet.moments import DAY, moment
+from meet.wire import encode
+
+START = 1_795_000_000.0
+
+
+def record(seq: int, event: Event, room: str = "algebra", epoch: str = "k3q") -> Record:
+    return Record(room, Position(epoch, seq), encode(event))
+
+
+def opened(seq: int = 1, title: str = "Algebra", room: str = "algebra", epoch: str = "k3q") -> Record:
+    ends = moment(START + 3600)
+    event = Opened(at=moment(START), name=room, title=title, ends=ends, limit=140, lock="l" * 16)
+    return record(seq, event, room, epoch)
+
+
+def said(seq: int, text: str, nick: str = "ann", room: str = "algebra", epoch: str = "k3q") -> Record:
+    event = Said(at=moment(START + seq), by="p" * 16, nick=nick, via="web", text=text, ref=f"r{seq}")
+    return record(seq, event, room, epoch)
+
+
+def forgotten(seq: int, room: str = "algebra", epoch: str = "k3q") -> Record:
+    return record(seq, Forgotten(at=moment(START)), room, epoch)
+
+
+def pieces(*records: Record) -> list[tuple[Position, bytes]]:
+    return [(each.position, each.body) for each in records]
+
+
+class StoreContract:
+    def make(self, clock):
+        raise NotImplementedError
+
+    def files(self):
+        return None
+
+    def break_it(self):
+        return False
+
+    async def started(self, clock=None):
+        if clock is None:
+            clock = Clock()
+            clock.advance(START)
+        store = self.make(clock)
+        await store.start()
+        self.addCleanup(store.stop)
+        return store
+
+    async def all_of(self, store, room="algebra", epoch="k3q"):
+        return list(await store.transcript(room, epoch, 0, 10_000))
+
+    async def test_it_is_a_store(self):
+        self.assertTrue(verifyObject(IStore, await self.started()))
+
+    async def test_what_was_said_is_there_in_order_byte_for_byte(self):
+        store = await self.started()
+        lines = [said(2, "hi"), said(3, "Grüße 🦉"), said(4, "bye")]
+        await store.record([opened(), *lines])
+        self.assertEqual(await self.all_of(store), pieces(*lines))
+
+    async def test_a_batch_that_comes_twice_is_kept_once(self):
+        store = await self.started()
+        batch = [opened(), said(2, "hi"), said(2, "hi")]
+        await store.record(batch)
+        await store.record([*batch, said(3, "you")])
+        self.assertEqual(await self.all_of(store), pieces(said(2, "hi"), said(3, "you")))
+
+    async def test_it_outlives_a_restart(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "hi")])
+        await store.stop()
+        again = await self.started()
+        self.assertEqual(await self.all_of(again), pieces(said(2, "hi")))
+
+    async def test_only_talk_is_told(self):
+        store = await self.started()
+        at = moment(START)
+        await store.record(
+            [
+                opened(),
+                record(2, Joined(at=at, by="a", nick="ann", via="web")),
+                said(3, "hi"),
+                record(4, Retitled(at=at, by="a", nick="ann", title="Sums")),
+                record(5, Extended(at=at, by="a", nick="ann", ends=at)),
+                record(6, Left(at=at, by="a", nick="ann")),
+                record(7, Closed(at=at, because="host")),
+            ]
+        )
+        self.assertEqual(await self.all_of(store), pieces(said(3, "hi")))
+
+    async def test_history_goes_back_by_pages(self):
+        store = await self.started()
+        lines = [said(seq, f"line {seq}") for seq in range(2, 12)]
+        await store.record([opened(), *lines])
+        newest = await store.history("algebra", Position("k3q", 12), 4)
+        self.assertEqual(list(newest), pieces(*lines[-4:]))
+        older = await store.history("algebra", newest[0][0], 4)
+        self.assertEqual(list(older), pieces(*lines[-8:-4]))
+        self.assertEqual(list(await store.history("algebra", Position("k3q", 2), 4)), [])
+
+    async def test_a_transcript_goes_on_by_pages(self):
+        store = await self.started()
+        lines = [said(seq, f"line {seq}") for seq in range(2, 12)]
+        await store.record([opened(), *lines])
+        self.assertEqual(list(await store.transcript("algebra", "k3q", 0, 4)), pieces(*lines[:4]))
+        self.assertEqual(list(await store.transcript("algebra", "k3q", 5, 4)), pieces(*lines[4:8]))
+        self.assertEqual(list(await store.transcript("algebra", "k3q", 11, 4)), [])
+
+    async def test_rooms_and_logs_are_kept_apart(self):
+        store = await self.started()
+        await store.record([said(1, "a"), said(1, "b", room="biology"), said(1, "c", epoch="new")])
+        self.assertEqual(await self.all_of(store), pieces(said(1, "a")))
+        self.assertEqual(await self.all_of(store, "biology"), pieces(said(1, "b", room="biology")))
+        self.assertEqual(await self.all_of(store, epoch="new"), pieces(said(1, "c", epoch="new")))
+        self.assertEqual(await self.all_of(store, "nowhere"), [])
+
+    async def test_a_shape_nobody_knows_holds_nothing_up(self):
+        store = await self.started()
+        odd = [
+            Record("algebra", Position("k3q", 1), b'{"kind":"polled","at":"x"}'),
+            Record("algebra", Position("k3q", 2), b"\xff not json"),
+            said(3, "w" * 10_000, nick="n" * 1000),
+        ]
+        await store.record(odd)
+        self.assertEqual(await self.all_of(store), pieces(odd[2]))
+
+    async def test_what_is_forgotten_is_gone_and_the_rest_stays(self):
+        store = await self.started()
+        other = [opened(room="biology"), said(2, "stays", room="biology")]
+        await store.record([opened(), *other, said(2, "goes"), said(3, "later", epoch="new")])
+        await store.record([forgotten(3)])
+        self.assertEqual(await self.all_of(store), [])
+        self.assertEqual(await self.all_of(store, "biology"), pieces(other[1]))
+        self.assertEqual(await self.all_of(store, epoch="new"), pieces(said(3, "later", epoch="new")))
+
+    async def test_a_room_said_and_forgotten_in_one_batch_is_gone(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "goes"), forgotten(3), said(1, "new", epoch="new")])
+        self.assertEqual(await self.all_of(store), [])
+        self.assertEqual(await self.all_of(store, epoch="new"), pieces(said(1, "new", epoch="new")))
+
+    async def test_a_record_that_comes_late_brings_no_words_back(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "goes")])
+        await store.record([forgotten(4)])
+        await store.record([opened(title="owlpost"), said(2, "owlpost"), said(3, "owlpost"), forgotten(4)])
+        self.assertEqual(await self.all_of(store), [])
+        if (held := self.files()) is not None:
+            self.assertNotIn(b"owlpost", held)
+
+    async def test_no_file_holds_a_word_of_what_was_forgotten(self):
+        if self.files() is None:
+            return
+        store = await self.started()
+        chance = random.Random(7)
+        seqs = dict.fromkeys([f"room{number}" for number in range(12)], 1)
+        await store.record([opened(title=f"t-{room}-t", room=room) for room in seqs])
+        for _ in range(60):
+            batch = []
+            for _ in range(chance.randrange(1, 40)):
+                room = chance.choice(list(seqs))
+                seqs[room] += 1
+                text = f"w-{room}-w" * chance.randrange(1, 60)
+                batch.append(said(seqs[room], text, nick=f"n-{room}-n", room=room))
+            await store.record(batch)
+        self.assertIn(b"w-room1-w", self.files())
+        for room in list(seqs)[:6]:
+            await store.record([forgotten(seqs.pop(room) + 1, room=room)])
+            held = self.files()
+            for word in (f"w-{room}-w", f"n-{room}-n", f"t-{room}-t"):
+                self.assertNotIn(word.encode(), held)
+        for room, last in seqs.items():
+            self.assertEqual(len(await self.all_of(store, room)), last - 1)
+
+    async def test_a_grave_is_kept_for_a_week_not_for_ever(self):
+        clock = Clock()
+        clock.advance(START)
+        store = await self.started(clock)
+        await store.record([opened(), forgotten(3)])
+        clock.advance(6 * DAY)
+        await store.record([said(2, "late")])
+        self.assertEqual(await self.all_of(store), [])
+        clock.advance(2 * DAY)
+        await store.record([said(1, "else", room="biology")])
+        await store.record([said(2, "a week later")])
+        self.assertEqual(len(await self.all_of(store)), 1)
+
+    async def test_stopping_waits_for_what_is_under_way(self):
+        store = await self.started()
+        under_way = store.record([opened(), *[said(seq, "x") for seq in range(2, 500)]])
+        await store.stop()
+        self.assertTrue(under_way.called)
+        again = await self.started()
+        self.assertEqual(len(await self.all_of(again)), 498)
+
+    async def test_a_store_that_is_closed_is_unavailable(self):
+        store = await self.started()
+        await store.stop()
+        with self.assertRaises(Unavailable):
+            await store.record([said(1, "hi")])
+        with self.assertRaises(Unavailable):
+            await store.history("algebra", Position("k3q", 1), 1)
+
+    async def test_a_database_that_is_away_is_unavailable_and_loses_nothing(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "before")])
+        mend = self.break_it()
+        if not mend:
+            return
+        with self.assertRaises(Unavailable):
+            await store.record([said(3, "after")])
+        mend()
+        await store.record([said(3, "after")])
+        self.assertEqual(await self.all_of(store), pieces(said(2, "before"), said(3, "after")))

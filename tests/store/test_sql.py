@@ -1,0 +1,138 @@
+"""The SQL store over SQLite: the contract, its tables, and what an operator is told."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, select
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from meet.events import Closed, Extended, Retitled
+from meet.limits import Limits
+from meet.moments import moment
+from meet.store import sql, store_for
+from meet.store.tables import ENTRIES, METADATA, ROOMS, fit
+from tests.contracts.store import START, StoreContract, forgotten, opened, record, said
+
+
+class OverSqlite(StoreContract, TestCase):
+    def setUp(self):
+        self.data = Path(self.mktemp())
+        self.patch(sql, "_BUSY", 0.05)
+
+    def make(self, clock):
+        return store_for("sqlite:", data=self.data, clock=clock, limits=Limits())
+
+    def files(self):
+        return b"".join(path.read_bytes() for path in self.data.glob("*")) if self.data else b""
+
+    def break_it(self):
+        # Another program that holds the write lock, until the store has waited long enough.
+        other = sqlite3.connect(self.data / "archive.sqlite3", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+
+        def mend():
+            other.execute("ROLLBACK")
+            other.close()
+
+        return mend
+
+    def rows(self, table):
+        engine = create_engine(f"sqlite:///{self.data}/archive.sqlite3")
+        try:
+            with engine.connect() as connection:
+                return connection.execute(select(table)).all()
+        finally:
+            engine.dispose()
+
+    async def test_the_tables_are_those_that_the_code_means(self):
+        await self.started()
+        engine = create_engine(f"sqlite:///{self.data}/archive.sqlite3")
+        self.addCleanup(engine.dispose)
+        with engine.connect() as connection:
+            differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+        self.assertEqual(differences, [])
+
+    async def test_a_room_is_known_as_it_is_now(self):
+        store = await self.started()
+        at, ends = moment(START + 60), moment(START + 7200)
+        await store.record([opened()])
+        (room,) = self.rows(ROOMS)
+        self.assertEqual((room.title, room.opened, room.closed), ("Algebra", moment(START), None))
+        changes = [
+            record(2, Retitled(at=at, by="a", nick="ann", title="Sums")),
+            record(3, Extended(at=at, by="a", nick="ann", ends=ends)),
+            record(4, Closed(at=at, because="host")),
+        ]
+        await store.record(changes)
+        (room,) = self.rows(ROOMS)
+        self.assertEqual((room.title, room.ends, room.closed), ("Sums", ends, at))
+
+    async def test_an_old_title_that_comes_again_changes_nothing(self):
+        store = await self.started()
+        old = record(2, Retitled(at=moment(START), by="a", nick="ann", title="Old"))
+        new = record(3, Retitled(at=moment(START), by="a", nick="ann", title="New"))
+        await store.record([opened(), old, new])
+        await store.record([old])
+        self.assertEqual(self.rows(ROOMS)[0].title, "New")
+
+    async def test_an_entry_can_be_read_by_its_columns(self):
+        store = await self.started()
+        await store.record([said(2, "hi")])
+        (row,) = self.rows(ENTRIES)
+        self.assertEqual((row.kind, row.nick, row.via, row.text), ("said", "ann", "web", "hi"))
+
+    async def test_the_row_of_a_forgotten_room_is_gone(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "hi"), forgotten(3)])
+        self.assertEqual(self.rows(ROOMS), [])
+
+    async def test_a_file_that_is_no_database_is_told_in_a_sentence(self):
+        self.data.mkdir()
+        (self.data / "archive.sqlite3").write_bytes(b"not a database " * 100)
+        await self.refused("not a database")
+
+    async def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(self):
+        self.data.write_text("a file stands here")
+        await self.refused("cannot be made")
+        self.data = None
+
+    async def test_an_archive_of_a_newer_version_is_left_alone(self):
+        store = await self.started()
+        await store.stop()
+        with sqlite3.connect(self.data / "archive.sqlite3") as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.close()
+        await self.refused("newer version")
+
+    async def refused(self, words):
+        clock = Clock()
+        with self.assertRaises(ValueError) as caught:
+            await self.make(clock).start()
+        self.assertIn(words, str(caught.exception))
+        self.assertNotIn("\n", str(caught.exception))
+
+
+class Addresses(SynchronousTestCase):
+    def make(self, url):
+        return sql.make_store(url, data=Path("/srv/meet"), clock=Clock(), limits=Limits())
+
+    def test_the_default_is_a_file_in_the_data_folder(self):
+        for url in ("sqlite:", "sqlite://"):
+            self.assertEqual(self.make(url)._engine.url.database, "/srv/meet/archive.sqlite3")
+
+    def test_a_file_can_be_named(self):
+        self.assertEqual(self.make("sqlite:////srv/a.db")._engine.url.database, "/srv/a.db")
+        self.assertEqual(self.make("sqlite:///a.db")._engine.url.database, str(Path("a.db").absolute()))
+
+    def test_what_is_no_url_is_told_in_a_sentence(self):
+        with self.assertRaisesRegex(ValueError, "looks like"):
+            self.make("sqlite:what")
+
+    def test_what_is_too_wide_is_cut(self):
+        self.assertEqual(fit("a\x00b" * 100, ENTRIES.c.kind), ("ab" * 100)[:32])
+        self.assertEqual(fit("a" * 1000, ENTRIES.c.text), "a" * 1000)
