@@ -1,0 +1,200 @@
+"""The reaper: ends rooms when their time has come, and deletes them after their grace.
+
+The law: what the reaper remembers are only moments to look again.  Whatever it does, it
+does on a fresh look at the broker, behind the room's own guards; so a moment that is wrong,
+a clock that was set, another reaper beside it, or a journal told twice costs one look.
+
+A look is taken of every room at the start, of a room whenever the journal tells that it
+was opened, extended, closed or forgotten, and when its moment has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from meet.commands import Close
+from meet.errors import Refused, Stale, Taken, Unavailable
+from meet.events import Closed, Entry, Extended, Forgotten, Opened
+from meet.feed import Feed
+from meet.interfaces import IBroker, Record
+from meet.limits import Limits
+from meet.moments import DAY, moment, seconds
+from meet.recorder import Following, pause
+from meet.room import Room
+from meet.wire import decode_event, encode
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+_LOOKS_AT_ONCE = 8  # a start with 10,000 rooms must leave the broker to the living
+_STEP_MOST = float(DAY)  # a timer a year long would sleep through a clock that is set
+_STEP_LEAST = 0.001  # a timer may fire the last bit of a float too early
+
+
+class Reaper(Following):
+    """The durable observer ``reaper`` of every room's end.  Any number may run beside each other."""
+
+    log = Logger()
+
+    def __init__(self, broker: IBroker, clock: IReactorTime, limits: Limits) -> None:
+        super().__init__(broker, clock, "reaper", self._hear)
+        self._limits = limits
+        self._turns = DeferredSemaphore(_LOOKS_AT_ONCE)
+        self._timers: dict[str, IDelayedCall] = {}
+        self._survey_timer: IDelayedCall | None = None
+        self._survey_failures = 0
+        self._failures: dict[str, int] = {}
+        # A room that is looked at; True if it must be looked at once more.
+        self._again: dict[str, bool] = {}
+        self._looks: set[Deferred[None]] = set()
+        self._away = False
+
+    def startService(self) -> None:
+        """Follow the journal and look at every room that there is."""
+        super().startService()
+        self._survey()
+
+    def stopService(self) -> Deferred[None]:
+        """Forget every moment; fires when the looks under way have ended."""
+        heard_last = super().stopService()
+        if self._survey_timer is not None:
+            self._survey_timer.cancel()
+            self._survey_timer = None
+        while self._timers:
+            self._timers.popitem()[1].cancel()
+        looks = DeferredList(list(self._looks))
+        return heard_last.addCallback(lambda _: looks).addCallback(lambda _: None)
+
+    def _hear(self, records: Sequence[Record]) -> Deferred[None]:
+        for room in dict.fromkeys(record.room for record in records if _matters(record)):
+            self._look(room)
+        # A look that is lost with this process is made up for by the next one's start.
+        return succeed(None)
+
+    # Every room, once.
+
+    def _survey(self) -> None:
+        self._survey_timer = None
+        self._broker.rooms().addCallbacks(self._surveyed, self._not_surveyed).addErrback(self._bug)
+
+    def _surveyed(self, rooms: Sequence[str]) -> None:
+        self._here()
+        for room in rooms:
+            self._look(room)
+
+    def _not_surveyed(self, failure: Failure) -> None:
+        self._survey_failures += 1
+        self._gone(failure)
+        if self.running:
+            self._survey_timer = self._clock.callLater(pause(self._survey_failures), self._survey)
+
+    # One room.
+
+    def _look(self, name: str) -> None:
+        if not self.running:
+            return
+        if name in self._again:
+            self._again[name] = True
+            return
+        self._again[name] = False
+        if (timer := self._timers.pop(name, None)) is not None:
+            timer.cancel()
+        over: Deferred[None] = Deferred()
+        self._looks.add(over)
+
+        def looked(_: object) -> None:
+            self._looks.discard(over)
+            if self._again.pop(name):
+                self._look(name)
+            over.callback(None)
+
+        turn = self._turns.run(lambda: Deferred.fromCoroutine(self._settle(name)))
+        turn.addCallbacks(self._settled, self._unsettled, callbackArgs=(name,), errbackArgs=(name,))
+        turn.addErrback(self._bug).addCallback(looked)
+
+    async def _settle(self, name: str) -> float | None:
+        """Do what is due in the room; the moment for the next look, or None if there is none."""
+        if not self.running:
+            return None
+        look = await self._broker.read(name)
+        feed = Feed(name, self._limits)
+        entries = feed.restore(look).entries
+        now = self._clock.seconds()
+        if not feed.room.exists:
+            return None
+        if feed.room.closed:
+            gone = _closed_at(entries) + self._limits.grace
+            if now < gone:
+                return gone
+            await self._broker.drop(name, encode(Forgotten(at=moment(now))))
+            self.log.info("The room {room} was deleted.", room=name)
+            return None
+        if now < feed.room.ends:
+            return feed.room.ends
+        return await self._close(feed.room, now)
+
+    async def _close(self, room: Room, now: float) -> float:
+        event = room.decide(Close(), "", now)
+        guards = room.guards(event)
+        await self._broker.publish(
+            room.name,
+            encode(event),
+            under=guards.under,
+            key=guards.key,
+            forget=guards.forget,
+            ruling=guards.ruling,
+            claim=guards.claim,
+            once=guards.once,
+        )
+        self.log.info("The time of the room {room} has come.", room=room.name)
+        return seconds(event.at) + self._limits.grace
+
+    def _settled(self, at: float | None, name: str) -> None:
+        self._here()
+        self._failures.pop(name, None)
+        if at is not None:
+            self._wake(name, at - self._clock.seconds())
+
+    def _unsettled(self, failure: Failure, name: str) -> None:
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        # The room has changed since the look, which is no fault: look again.
+        if not isinstance(failure.value, Stale | Taken | Refused):
+            self._gone(failure)
+        self._wake(name, pause(failures))
+
+    def _wake(self, name: str, delay: float) -> None:
+        if self.running:
+            step = min(max(delay, _STEP_LEAST), _STEP_MOST)
+            self._timers[name] = self._clock.callLater(step, self._woken, name)
+
+    def _woken(self, name: str) -> None:
+        del self._timers[name]
+        self._look(name)
+
+    # What an operator is told.
+
+    def _here(self) -> None:
+        self._away = False
+
+    def _gone(self, failure: Failure) -> None:
+        if not isinstance(failure.value, Unavailable):
+            self.log.failure("A room could not be looked at", failure=failure)
+        elif not self._away:
+            self._away = True
+            self.log.warn("The reaper waits for the broker: {reason}", reason=failure.value)
+
+    def _bug(self, failure: Failure) -> None:
+        self.log.failure("The reaper broke", failure=failure)
+
+
+def _matters(record: Record) -> bool:
+    return isinstance(decode_event(record.body), Opened | Extended | Closed | Forgotten)
+
+
+def _closed_at(entries: Sequence[Entry]) -> float:
+    return max(seconds(entry.event.at) for entry in entries if isinstance(entry.event, Closed))

@@ -1,0 +1,108 @@
+"""Durable observers: `Following` hears the journal, and `Recorder` hands it to a store.
+
+The law: an observer acknowledges only what it has dealt with.  It never skips and never
+retries by itself: what failed comes again from the journal, in order, after its pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from meet.errors import Unavailable
+from meet.interfaces import IBroker, IStore, Observe, Record
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+_PAUSE = 1.0  # seconds before a second try
+_PAUSE_MOST = 30.0
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many ``failures`` in a row: 1, doubling, to 30."""
+    return min(_PAUSE_MOST, _PAUSE * 2.0 ** min(max(failures - 1, 0), 10))
+
+
+class Following(Service):
+    """The journal of ``broker``, told to ``observe`` under the durable name ``observer``."""
+
+    log = Logger()
+
+    def __init__(self, broker: IBroker, clock: IReactorTime, observer: str, observe: Observe) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._observer = observer
+        self._observe = observe
+        self._begun: Deferred[Callable[[], Deferred[None]] | None] = succeed(None)
+        self._pausing: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin to hear; if the broker is away, as soon as it is back."""
+        super().startService()
+        self._begun = Deferred.fromCoroutine(self._begin())
+        self._begun.addErrback(self._broken)
+
+    def stopService(self) -> Deferred[None]:
+        """Hear no more; fires when the batch under way has ended."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
+        if self._pausing is not None:
+            self._pausing.cancel()
+        begun, self._begun = self._begun, succeed(None)
+        return begun.addCallback(_stop)
+
+    async def _begin(self) -> Callable[[], Deferred[None]] | None:
+        failures = 0
+        while self.running:
+            try:
+                return await self._broker.journal(self._observer, self._observe)
+            except Unavailable as away:
+                failures += 1
+                if failures == 1:
+                    self.log.warn("{observer} waits for the broker: {away}", observer=self._observer, away=away)
+            self._pausing = deferLater(self._clock, pause(failures), lambda: None)
+            try:
+                await self._pausing
+            except CancelledError:
+                break
+            finally:
+                self._pausing = None
+        return None
+
+    def _broken(self, failure: Failure) -> None:
+        self.log.failure("{observer} cannot follow the journal", failure=failure, observer=self._observer)
+
+
+class Recorder(Following):
+    """The durable observer ``recorder``: what the journal tells is kept in ``store``."""
+
+    log = Logger()
+
+    def __init__(self, broker: IBroker, store: IStore, clock: IReactorTime) -> None:
+        super().__init__(broker, clock, "recorder", self._record)
+        self._store = store
+        self._away = False
+
+    def _record(self, records: Sequence[Record]) -> Deferred[None]:
+        return self._store.record(records).addCallbacks(self._recorded, self._refused)
+
+    def _recorded(self, _: None) -> None:
+        if self._away:
+            self._away = False
+            self.log.info("The store is back, recording goes on.")
+
+    def _refused(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, Unavailable) and not self._away:
+            self._away = True
+            self.log.warn("The store is away, the journal keeps what it misses: {reason}", reason=failure.value)
+        return failure
+
+
+def _stop(stop: Callable[[], Deferred[None]] | None) -> Deferred[None]:
+    return succeed(None) if stop is None else stop()
