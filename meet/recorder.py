@@ -45,13 +45,13 @@ class Following(Service):
 
     def startService(self) -> None:
         """Begin to hear; if the broker is away, as soon as it is back."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
         self._begun = Deferred.fromCoroutine(self._begin())
         self._begun.addErrback(self._broken)
 
     def stopService(self) -> Deferred[None]:
         """Hear no more; fires when the batch under way has ended."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
+        super().stopService()  # type: ignore[no-untyped-call]
         if self._pausing is not None:
             self._pausing.cancel()
         begun, self._begun = self._begun, succeed(None)

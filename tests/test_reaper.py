@@ -1,0 +1,282 @@
+"""The reaper: rooms end in their time, and when their grace is over nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from meet.broker import broker_for
+from meet.events import Closed, Extended, Forgotten, Joined, Opened, Said
+from meet.feed import Feed
+from meet.limits import Limits
+from meet.moments import DAY, HOUR, moment, seconds
+from meet.reaper import Reaper
+from meet.recorder import Recorder
+from meet.store import store_for
+from meet.wire import decode_event, encode
+
+START = 1_795_000_000.0
+LIMITS = Limits()
+
+
+class Reaping(SynchronousTestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.broker = broker_for("memory:", data=Path("nowhere"), clock=self.clock, random=os.urandom, limits=LIMITS)
+        self.now(self.broker.start())
+        self.told = []
+        self.reaper = Reaper(self.broker, self.clock, LIMITS)
+
+    def pump(self):
+        for _ in range(30):
+            self.clock.advance(0)
+
+    def now(self, deferred):
+        self.pump()
+        return self.successResultOf(deferred)
+
+    def later(self, span):
+        """Let time pass, and a moment more for what is due at its end."""
+        self.clock.advance(span)
+        self.pump()
+        self.clock.advance(0.002)
+        self.pump()
+
+    def look(self, room="algebra"):
+        feed = Feed(room, LIMITS)
+        feed.restore(self.now(self.broker.read(room)))
+        return feed.room
+
+    def publish(self, event, room="algebra"):
+        guards = self.look(room).guards(event)
+        return self.now(self.broker.publish(room, encode(event), **guards._asdict()))
+
+    def open(self, life=HOUR, room="algebra"):
+        at = self.clock.seconds()
+        event = Opened(at=moment(at), name=room, title=room, ends=moment(at + life), limit=140, lock="l")
+        self.now(self.broker.attend(room, lambda position, body: self.told.append(decode_event(body))))
+        self.publish(event, room)
+
+    def extend(self, ends):
+        at = moment(self.clock.seconds())
+        self.publish(Extended(at=at, by="", nick="ann", ends=moment(ends)))
+
+    def rooms(self):
+        return list(self.now(self.broker.rooms()))
+
+    def start(self):
+        self.reaper.startService()
+        self.pump()
+
+    def test_a_room_ends_in_its_time_and_not_before(self):
+        self.start()
+        self.open()
+        self.later(HOUR - 1)
+        self.assertEqual(self.look().closed, "")
+        self.later(1)
+        self.assertEqual(self.look().closed, "time")
+        self.assertEqual([type(event) for event in self.told], [Opened, Closed])
+
+    def test_when_its_grace_is_over_its_name_is_free_again(self):
+        self.start()
+        self.open()
+        self.later(HOUR)
+        self.later(LIMITS.grace - 1)
+        self.assertEqual(self.rooms(), ["algebra"])
+        self.later(2)
+        self.assertEqual(self.rooms(), [])
+        self.assertIsInstance(self.told[-1], Forgotten)
+        self.assertEqual(seconds(self.told[-1].at) // 10, self.clock.seconds() // 10)
+        self.open()
+        self.later(HOUR)
+        self.assertEqual(self.look().closed, "time")
+
+    def test_a_room_that_its_host_closed_is_deleted_after_the_same_grace(self):
+        self.start()
+        self.open(life=30 * DAY)
+        self.later(60)
+        self.publish(Closed(at=moment(self.clock.seconds()), because="host"))
+        self.later(LIMITS.grace - 1)
+        self.assertEqual(self.rooms(), ["algebra"])
+        self.later(2)
+        self.assertEqual(self.rooms(), [])
+
+    def test_rooms_whose_time_came_while_nobody_looked_end_at_the_start(self):
+        for number in range(30):
+            self.open(room=f"room{number}")
+        self.clock.advance(2 * HOUR)
+        self.start()
+        self.pump()
+        self.assertEqual({self.look(room).closed for room in self.rooms()}, {"time"})
+        self.later(LIMITS.grace)
+        self.assertEqual(self.rooms(), [])
+
+    def test_a_room_whose_grace_is_long_over_is_deleted_at_the_start(self):
+        self.open()
+        self.publish(Closed(at=moment(self.clock.seconds()), because="host"))
+        self.clock.advance(2 * LIMITS.grace)
+        self.start()
+        self.assertEqual(self.rooms(), [])
+
+    def test_a_room_can_be_given_more_time_and_less(self):
+        self.start()
+        self.open()
+        self.extend(START + 3 * HOUR)
+        self.later(2 * HOUR)
+        self.assertEqual(self.look().closed, "")
+        self.extend(START + 2.5 * HOUR)
+        self.later(HOUR / 2)
+        self.assertEqual(self.look().closed, "time")
+
+    def test_a_year_is_waited_for_in_steps_of_a_day_at_most(self):
+        self.start()
+        self.open(life=365 * DAY)
+        for day in range(364):
+            self.assertTrue(all(call.getTime() - self.clock.seconds() <= DAY for call in self.clock.getDelayedCalls()))
+            self.later(DAY)
+            self.assertEqual(self.look().closed, "", f"day {day}")
+        self.later(DAY)
+        self.assertEqual(self.look().closed, "time")
+
+    def test_a_clock_that_is_set_back_ends_nothing_too_early(self):
+        self.start()
+        self.open()
+        self.pump()
+        self.clock.rightNow -= 600
+        (call,) = self.clock.getDelayedCalls()
+        call.reset(0)
+        self.later(0)
+        self.assertEqual(self.look().closed, "")
+        self.later(HOUR + 600)
+        self.assertEqual(self.look().closed, "time")
+
+    def test_two_reapers_do_it_once(self):
+        self.start()
+        other = Reaper(self.broker, self.clock, LIMITS)
+        other.startService()
+        self.open()
+        self.later(HOUR)
+        self.later(LIMITS.grace + 5)
+        self.assertEqual([type(event) for event in self.told], [Opened, Closed, Forgotten])
+
+    def test_a_broker_that_is_away_is_tried_again(self):
+        self.open()
+        self.now(self.broker.stop())
+        self.start()
+        self.later(HOUR)
+        self.now(self.broker.start())
+        self.later(31)
+        self.assertEqual(self.look().closed, "time")
+
+    def test_a_broker_that_goes_away_just_then_is_tried_again(self):
+        self.start()
+        self.open()
+        self.now(self.broker.stop())
+        self.later(HOUR)
+        self.now(self.broker.start())
+        self.later(31)
+        self.assertEqual(self.look().closed, "time")
+
+    def test_nothing_is_done_for_rooms_that_are_far_from_their_end(self):
+        self.start()
+        self.open()
+        self.publish(Joined(at="", by="a", nick="ann", via="web"))
+        self.pump()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_stopping_leaves_no_timer_behind(self):
+        self.start()
+        self.open()
+        self.pump()
+        self.now(self.reaper.stopService())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.later(2 * HOUR)
+        self.assertEqual(self.look().closed, "")
+
+    def test_stopping_while_the_broker_is_away_leaves_no_timer_behind(self):
+        self.now(self.broker.stop())
+        self.start()
+        self.now(self.reaper.stopService())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Witness:
+    """A real store, and word of when it has forgotten a room."""
+
+    def __init__(self, store):
+        self.store = store
+        self.forgot = Deferred()
+
+    async def _record(self, records):
+        await self.store.record(records)
+        if any(isinstance(decode_event(record.body), Forgotten) for record in records):
+            self.forgot.callback(None)
+
+    def record(self, records):
+        return Deferred.fromCoroutine(self._record(records))
+
+
+class Gone(TestCase):
+    """The whole promise, with real files: nothing that has expired is in any of them."""
+
+    timeout = 30
+
+    async def test_no_file_holds_a_word_of_a_room_that_has_expired(self):
+        limits = Limits(grace=1)
+        data = Path(self.mktemp())
+        data.mkdir()
+        broker = broker_for("local:", data=data, clock=reactor, random=os.urandom, limits=limits)
+        store = store_for("sqlite:", data=data, clock=reactor, limits=limits)
+        await broker.start()
+        await store.start()
+        witness = Witness(store)
+        recorder, reaper = Recorder(broker, witness, reactor), Reaper(broker, reactor, limits)
+        recorder.startService()
+        reaper.startService()
+
+        now = time.time()
+        forgotten = Deferred()
+
+        def hear(position, body):
+            if isinstance(decode_event(body), Forgotten):
+                forgotten.callback(None)
+
+        await broker.attend("algebra", hear)
+        law = {}
+        for room, life in (("biology", HOUR), ("algebra", 1)):
+            opened = Opened(at=moment(now), name=room, title=f"owl{room}", ends=moment(now + life), limit=140, lock="l")
+            law[room] = await broker.publish(room, encode(opened), under=None, key="opened", ruling=True)
+        said = []
+        for number in range(400):
+            for room, under in law.items():
+                line = Said(at=moment(now), by="a", nick=f"elk{room}", via="web", text=f"fox{room}" * (number % 40 + 1))
+                said.append(broker.publish(room, encode(line), under=under))
+        joined = Joined(at=moment(now), by="a", nick="elkalgebra", via="web")
+        said.append(
+            broker.publish("algebra", encode(joined), under=law["algebra"], key=joined.key, claim=(joined.key, "a"))
+        )
+        await gatherResults(said)
+        words = [b"owlalgebra", b"elkalgebra", b"foxalgebra"]
+        self.assertTrue(all(word in self.held(data) for word in words))
+
+        await forgotten
+        await witness.forgot
+        while_running = self.held(data)
+        await reaper.stopService()
+        await recorder.stopService()
+        await broker.stop()
+        await store.stop()
+        for word in words:
+            self.assertNotIn(word, while_running)
+            self.assertNotIn(word, self.held(data))
+        self.assertIn(b"foxbiology", self.held(data))
+
+    def held(self, data):
+        return b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
