@@ -1,0 +1,211 @@
+"""One room's numbering: its guards, its tail, its state and its law, without any I/O.
+
+The law: a ledger changes in `Ledger.publish` alone, wholly or not at all; who is refused
+has changed nothing.  What changed is told as a `Published`, so that a broker that keeps
+files can write exactly that, and `Ledger.rebuilt` can begin again from what it wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from meet.errors import Stale, Taken
+from meet.events import Position
+from meet.feed import Look
+from meet.limits import Limits
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Row(NamedTuple):
+    """One remembered entry; talk has no ``key``, state has an ``owner`` if it was claimed."""
+
+    seq: int
+    key: str | None
+    owner: str | None
+    body: bytes
+
+
+class Mark(NamedTuple):
+    """One ``once``: what was published under ``name`` got ``seq``, at ``at`` seconds since 1970."""
+
+    name: str
+    seq: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish changed.
+
+    ``repeated``: nothing, ``position`` is the one that this ``once`` already has.  Otherwise
+    ``held`` says whether the entry is remembered (in the tail, or as state that belongs to
+    ``owner``), and ``passed`` has the numbers of those that no longer are.
+    """
+
+    position: Position
+    repeated: bool = False
+    held: bool = True
+    owner: str | None = None
+    passed: tuple[int, ...] = ()
+
+
+class Ledger:
+    """The entries of one room in one log.
+
+    ``epoch`` is the log's, and ``last`` the newest number in it: 0 until something was
+    published, and till then nothing is known of the room.
+    """
+
+    __slots__ = ("_kept", "_limits", "_marks", "_tail", "epoch", "floor", "last", "law")
+
+    def __init__(self, epoch: str, limits: Limits) -> None:
+        self.epoch = epoch
+        self.last = 0
+        self.law = 0
+        self.floor = 0
+        self._limits = limits
+        self._tail: dict[int, bytes] = {}
+        # In the order of their numbers: a key that is written again moves to the end.
+        self._kept: dict[str, Row] = {}
+        # Oldest first, so that what has expired is found at the front.
+        self._marks: dict[str, Mark] = {}
+
+    @classmethod
+    def rebuilt(
+        cls,
+        epoch: str,
+        limits: Limits,
+        *,
+        last: int,
+        law: int,
+        floor: int,
+        rows: Iterable[Row],
+        marks: Iterable[Mark],
+    ) -> Ledger:
+        """The ledger that wrote ``rows`` (remembered, in order) and ``marks`` (oldest first)."""
+        ledger = cls(epoch, limits)
+        ledger.last, ledger.law, ledger.floor = last, law, floor
+        for row in rows:
+            if row.key is None:
+                ledger._tail[row.seq] = row.body
+            else:
+                ledger._kept[row.key] = row
+        for mark in marks:
+            ledger._marks[mark.name] = mark
+        return ledger
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was ever published here."""
+        return self.last > 0
+
+    @property
+    def ruled(self) -> Position | None:
+        """The position of the newest ruling."""
+        return Position(self.epoch, self.law) if self.law else None
+
+    def publish(
+        self,
+        body: bytes,
+        now: float,
+        *,
+        under: Position | None,
+        key: str | None = None,
+        forget: bool = False,
+        ruling: bool = False,
+        claim: tuple[str, str] | None = None,
+        once: str | None = None,
+        erase: Position | None = None,
+    ) -> Published:
+        """`meet.interfaces.IBroker.publish` at ``now`` (seconds since 1970), for this room.
+
+        Raises `Stale` or `Taken`; ``once`` is asked first, ``under`` next, ``claim`` last.
+        """
+        self._expire(now)
+        if once is not None and (mark := self._marks.get(once)) is not None and self._holds(mark, now):
+            return Published(Position(self.epoch, mark.seq), repeated=True)
+        if under != self.ruled:
+            raise Stale("A ruling was numbered since.")
+        if claim is not None:
+            self._check(claim, takes=not forget and key == claim[0])
+        position = self.next()
+        self.last = position.seq
+        if ruling:
+            self.law = position.seq
+        passed = self._erase(erase)
+        owner = None
+        if key is None:
+            self._tail[position.seq] = body
+            passed.extend(self._trim())
+        else:
+            former = self._kept.pop(key, None)
+            if former is not None:
+                passed.append(former.seq)
+            if not forget:
+                # A key that is written without a claim stays whose it was.
+                owner = former.owner if former is not None else None
+                if claim is not None and claim[0] == key:
+                    owner = claim[1]
+                self._kept[key] = Row(position.seq, key, owner, body)
+        if once is not None:
+            self._marks.pop(once, None)
+            self._marks[once] = Mark(once, position.seq, now)
+        return Published(position, held=not (forget and key is not None), owner=owner, passed=tuple(passed))
+
+    def next(self) -> Position:
+        """The position that the next entry gets."""
+        return Position(self.epoch, self.last + 1)
+
+    def look(self) -> Look:
+        """All of it, as a feed takes it; a copy, which later publishes do not change."""
+        if not self.known:
+            return Look(None, None, [], [], 0)
+        kept = [(Position(self.epoch, row.seq), row.body) for row in self._kept.values()]
+        tail = [(Position(self.epoch, seq), body) for seq, body in self._tail.items()]
+        return Look(Position(self.epoch, self.last), self.ruled, kept, tail, self.floor)
+
+    def _check(self, claim: tuple[str, str], *, takes: bool) -> None:
+        key, owner = claim
+        row = self._kept.get(key)
+        holder = None if row is None else row.owner
+        if holder != owner and not (takes and holder is None):
+            raise Taken("That belongs to somebody else.")
+
+    def _erase(self, position: Position | None) -> list[int]:
+        if position is None or position.epoch != self.epoch or self._tail.pop(position.seq, None) is None:
+            return []
+        return [position.seq]
+
+    def _trim(self) -> list[int]:
+        trimmed = []
+        while len(self._tail) > self._limits.entries_in_tail:
+            self.floor = next(iter(self._tail))
+            del self._tail[self.floor]
+            trimmed.append(self.floor)
+        return trimmed
+
+    def _expire(self, now: float) -> None:
+        while self._marks:
+            oldest = next(iter(self._marks.values()))
+            if self._holds(oldest, now):
+                return
+            del self._marks[oldest.name]
+
+    def _holds(self, mark: Mark, now: float) -> bool:
+        return now - mark.at < self._limits.once_kept
+
+
+def new_epoch(now: float, random: bytes) -> str:
+    """A name for a log begun at ``now``: at most 16 of ``0-9 a-z``, never given before.
+
+    ``random``, of 3 bytes, tells logs apart that begin in the same second.
+    """
+    number = (max(0, int(now)) << 24) + int.from_bytes(random[:3], "big")
+    digits = ""
+    while number or not digits:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits

@@ -1,0 +1,124 @@
+"""One durable observer of a journal: told in order, acknowledged, told again after a failure.
+
+The law: the next batch is not read before this one was taken, so that an observer that is
+slow holds up nobody else and no memory; what was not acknowledged is told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from meet.interfaces import Observe, Record
+
+RECORDS_IN_BATCH = 200
+"""Records told at once: one short transaction of a store."""
+
+SHORTEST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries; each failure doubles the pause."""
+
+Batch = Sequence[tuple[int, Record]]
+"""Records, each with the number by which it is acknowledged, ascending."""
+
+
+class Observation:
+    """Tells ``observe`` what ``fetch(after, count)`` gives of the journal, oldest first.
+
+    ``acknowledge(number)`` is called when everything up to ``number`` was taken.  Nothing
+    is asked for until the first `wake`.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        observe: Observe,
+        fetch: Callable[[int, int], Deferred[Batch]],
+        acknowledge: Callable[[int], None],
+        clock: IReactorTime,
+        after: int,
+    ) -> None:
+        self._observe = observe
+        self._fetch = fetch
+        self._acknowledge = acknowledge
+        self._clock = clock
+        self._after = after
+        self._pause = SHORTEST_PAUSE
+        self._retry: IDelayedCall | None = None
+        self._busy = False
+        self._telling = False
+        self._woken = False
+        self._stopped = False
+        self._ended: list[Deferred[None]] = []
+
+    def wake(self) -> None:
+        """There is something new in the journal."""
+        self._woken = True
+        if not self._busy and not self._stopped:
+            self._next()
+
+    def stop(self) -> Deferred[None]:
+        """Tell nothing more; fires when the batch that is being told has ended."""
+        self._stopped = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if not self._telling:
+            return succeed(None)
+        ended: Deferred[None] = Deferred()
+        self._ended.append(ended)
+        return ended
+
+    def _next(self) -> None:
+        self._busy, self._woken, self._retry = True, False, None
+        fetched = self._fetch(self._after, RECORDS_IN_BATCH)
+        fetched.addCallbacks(self._tell, self._again)
+        fetched.addErrback(self._broken)
+
+    def _tell(self, batch: Batch) -> None:
+        if self._stopped:
+            return
+        if not batch:
+            self._busy = False
+            if self._woken:
+                self._next()
+            return
+        self._telling = True
+        told = maybeDeferred(self._observe, [record for _, record in batch])
+        told.addCallbacks(self._taken, self._again, callbackArgs=(batch[-1][0],))
+        told.addErrback(self._broken)
+
+    def _taken(self, result: None, number: int) -> None:
+        self._telling = False
+        self._pause = SHORTEST_PAUSE
+        self._after = number
+        self._acknowledge(number)
+        if not self._over():
+            self._next()
+
+    def _again(self, failure: Failure) -> None:
+        self._telling = False
+        if self._over():
+            return
+        self._log.warn(
+            "An observer of the journal did not take its records ({error}); again in {pause} s.",
+            error=type(failure.value).__name__,
+            pause=self._pause,
+        )
+        # Read anew: what was dropped or erased in the meantime must not be told again.
+        self._retry = self._clock.callLater(self._pause, self._next)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _over(self) -> bool:
+        ended, self._ended = self._ended, []
+        for each in ended:
+            each.callback(None)
+        return self._stopped
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("An observation of the journal ended", failure)
