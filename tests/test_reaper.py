@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -230,8 +231,9 @@ class Gone(TestCase):
 
     async def test_no_file_holds_a_word_of_a_room_that_has_expired(self):
         limits = Limits(grace=1)
-        data = Path(self.mktemp())
-        data.mkdir()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        data = Path(folder.name)
         broker = broker_for("local:", data=data, clock=reactor, random=os.urandom, limits=limits)
         store = store_for("sqlite:", data=data, clock=reactor, limits=limits)
         await broker.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
@@ -21,14 +22,16 @@ from tests.contracts.store import START, StoreContract, forgotten, opened, recor
 
 class OverSqlite(StoreContract, TestCase):
     def setUp(self):
-        self.data = Path(self.mktemp())
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.data = Path(folder.name) / "data"
         self.patch(sql, "_BUSY", 0.05)
 
     def make(self, clock):
         return store_for("sqlite:", data=self.data, clock=clock, limits=Limits())
 
     def files(self):
-        return b"".join(path.read_bytes() for path in self.data.glob("*")) if self.data else b""
+        return b"".join(path.read_bytes() for path in self.data.glob("*"))
 
     def break_it(self):
         # Another program that holds the write lock, until the store has waited long enough.
@@ -99,7 +102,6 @@ class OverSqlite(StoreContract, TestCase):
     async def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(self):
         self.data.write_text("a file stands here")
         await self.refused("cannot be made")
-        self.data = None
 
     async def test_an_archive_of_a_newer_version_is_left_alone(self):
         store = await self.started()
