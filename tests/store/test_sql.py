@@ -6,18 +6,24 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, inspect, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateTable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from meet.errors import Unavailable
 from meet.events import Closed, Extended, Retitled
 from meet.limits import Limits
 from meet.moments import moment
 from meet.store import sql, store_for
+from meet.store.archive import _insert_or_ignore
 from meet.store.tables import ENTRIES, METADATA, ROOMS, fit
-from tests.contracts.store import START, StoreContract, forgotten, opened, record, said
+from tests.contracts.store import START, StoreContract, forgotten, opened, pieces, record, said
 
 
 class OverSqlite(StoreContract, TestCase):
@@ -94,6 +100,36 @@ class OverSqlite(StoreContract, TestCase):
         await store.record([opened(), said(2, "hi"), forgotten(3)])
         self.assertEqual(self.rows(ROOMS), [])
 
+    async def test_a_full_disk_is_unavailable_and_loses_nothing(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "before")])
+        self.pages_at_most(store, 20)
+        lines = [said(seq, "w" * 400) for seq in range(3, 300)]
+        with self.assertRaises(Unavailable) as caught:
+            await store.record(lines)
+        self.assertIn("full", str(caught.exception))
+        self.assertEqual(await self.all_of(store), pieces(said(2, "before")))
+        self.pages_at_most(store, 1_000_000)
+        await store.record(lines)
+        self.assertEqual(await self.all_of(store), pieces(said(2, "before"), *lines))
+
+    def pages_at_most(self, store, count):
+        raw = store._engine.raw_connection()
+        raw.cursor().execute(f"PRAGMA max_page_count = {count}")
+        raw.close()
+
+    async def test_the_steps_go_down_as_well(self):
+        store = await self.started()
+        await store.stop()
+        config = Config()
+        config.set_main_option("script_location", "meet.store:migrations")
+        engine = create_engine(f"sqlite:///{self.data}/archive.sqlite3")
+        self.addCleanup(engine.dispose)
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base")
+            self.assertEqual(inspect(connection).get_table_names(), ["alembic_version"])
+
     async def test_a_file_that_is_no_database_is_told_in_a_sentence(self):
         self.data.mkdir()
         (self.data / "archive.sqlite3").write_bytes(b"not a database " * 100)
@@ -117,6 +153,23 @@ class OverSqlite(StoreContract, TestCase):
             await self.make(clock).start()
         self.assertIn(words, str(caught.exception))
         self.assertNotIn("\n", str(caught.exception))
+
+
+class Dialects(SynchronousTestCase):
+    """What can be said of the other databases without a server: the statements are in their words."""
+
+    dialects = (sqlite.dialect(), postgresql.dialect(), mysql.dialect())
+
+    def test_every_table_can_be_written_down(self):
+        for dialect in self.dialects:
+            for table in METADATA.sorted_tables:
+                self.assertIn(f"CREATE TABLE {table.name}", str(CreateTable(table).compile(dialect=dialect)))
+
+    def test_what_is_there_is_left_as_it_is(self):
+        texts = [str(_insert_or_ignore(each.name, ENTRIES).compile(dialect=each)) for each in self.dialects]
+        self.assertIn("ON CONFLICT DO NOTHING", texts[0])
+        self.assertIn("ON CONFLICT DO NOTHING", texts[1])
+        self.assertIn("INSERT IGNORE INTO", texts[2])
 
 
 class Addresses(SynchronousTestCase):
