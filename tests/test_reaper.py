@@ -80,24 +80,24 @@ class Reaping(SynchronousTestCase):
         self.start()
         self.open()
         self.later(HOUR - 1)
-        self.assertEqual(self.look().closed, "")
+        assert self.look().closed == ""
         self.later(1)
-        self.assertEqual(self.look().closed, "time")
-        self.assertEqual([type(event) for event in self.told], [Opened, Closed])
+        assert self.look().closed == "time"
+        assert [type(event) for event in self.told] == [Opened, Closed]
 
     def test_when_its_grace_is_over_its_name_is_free_again(self):
         self.start()
         self.open()
         self.later(HOUR)
         self.later(LIMITS.grace - 1)
-        self.assertEqual(self.rooms(), ["algebra"])
+        assert self.rooms() == ["algebra"]
         self.later(2)
-        self.assertEqual(self.rooms(), [])
-        self.assertIsInstance(self.told[-1], Forgotten)
-        self.assertEqual(seconds(self.told[-1].at) // 10, self.clock.seconds() // 10)
+        assert self.rooms() == []
+        assert isinstance(self.told[-1], Forgotten)
+        assert seconds(self.told[-1].at) // 10 == self.clock.seconds() // 10
         self.open()
         self.later(HOUR)
-        self.assertEqual(self.look().closed, "time")
+        assert self.look().closed == "time"
 
     def test_a_room_that_its_host_closed_is_deleted_after_the_same_grace(self):
         self.start()
@@ -105,9 +105,9 @@ class Reaping(SynchronousTestCase):
         self.later(60)
         self.publish(Closed(at=moment(self.clock.seconds()), because="host"))
         self.later(LIMITS.grace - 1)
-        self.assertEqual(self.rooms(), ["algebra"])
+        assert self.rooms() == ["algebra"]
         self.later(2)
-        self.assertEqual(self.rooms(), [])
+        assert self.rooms() == []
 
     def test_rooms_whose_time_came_while_nobody_looked_end_at_the_start(self):
         for number in range(30):
@@ -115,36 +115,36 @@ class Reaping(SynchronousTestCase):
         self.clock.advance(2 * HOUR)
         self.start()
         self.pump()
-        self.assertEqual({self.look(room).closed for room in self.rooms()}, {"time"})
+        assert {self.look(room).closed for room in self.rooms()} == {"time"}
         self.later(LIMITS.grace)
-        self.assertEqual(self.rooms(), [])
+        assert self.rooms() == []
 
     def test_a_room_whose_grace_is_long_over_is_deleted_at_the_start(self):
         self.open()
         self.publish(Closed(at=moment(self.clock.seconds()), because="host"))
         self.clock.advance(2 * LIMITS.grace)
         self.start()
-        self.assertEqual(self.rooms(), [])
+        assert self.rooms() == []
 
     def test_a_room_can_be_given_more_time_and_less(self):
         self.start()
         self.open()
         self.extend(START + 3 * HOUR)
         self.later(2 * HOUR)
-        self.assertEqual(self.look().closed, "")
+        assert self.look().closed == ""
         self.extend(START + 2.5 * HOUR)
         self.later(HOUR / 2)
-        self.assertEqual(self.look().closed, "time")
+        assert self.look().closed == "time"
 
     def test_a_year_is_waited_for_in_steps_of_a_day_at_most(self):
         self.start()
         self.open(life=365 * DAY)
         for day in range(364):
-            self.assertTrue(all(call.getTime() - self.clock.seconds() <= DAY for call in self.clock.getDelayedCalls()))
+            assert all(call.getTime() - self.clock.seconds() <= DAY for call in self.clock.getDelayedCalls())
             self.later(DAY)
-            self.assertEqual(self.look().closed, "", f"day {day}")
+            assert self.look().closed == "", f"day {day}"
         self.later(DAY)
-        self.assertEqual(self.look().closed, "time")
+        assert self.look().closed == "time"
 
     def test_a_clock_that_is_set_back_ends_nothing_too_early(self):
         self.start()
@@ -154,9 +154,9 @@ class Reaping(SynchronousTestCase):
         (call,) = self.clock.getDelayedCalls()
         call.reset(0)
         self.later(0)
-        self.assertEqual(self.look().closed, "")
+        assert self.look().closed == ""
         self.later(HOUR + 600)
-        self.assertEqual(self.look().closed, "time")
+        assert self.look().closed == "time"
 
     def test_two_reapers_do_it_once(self):
         self.start()
@@ -165,7 +165,7 @@ class Reaping(SynchronousTestCase):
         self.open()
         self.later(HOUR)
         self.later(LIMITS.grace + 5)
-        self.assertEqual([type(event) for event in self.told], [Opened, Closed, Forgotten])
+        assert [type(event) for event in self.told] == [Opened, Closed, Forgotten]
 
     def test_a_broker_that_is_away_is_tried_again(self):
         self.open()
@@ -174,7 +174,7 @@ class Reaping(SynchronousTestCase):
         self.later(HOUR)
         self.now(self.broker.start())
         self.later(31)
-        self.assertEqual(self.look().closed, "time")
+        assert self.look().closed == "time"
 
     def test_a_broker_that_goes_away_just_then_is_tried_again(self):
         self.start()
@@ -183,29 +183,29 @@ class Reaping(SynchronousTestCase):
         self.later(HOUR)
         self.now(self.broker.start())
         self.later(31)
-        self.assertEqual(self.look().closed, "time")
+        assert self.look().closed == "time"
 
     def test_nothing_is_done_for_rooms_that_are_far_from_their_end(self):
         self.start()
         self.open()
         self.publish(Joined(at="", by="a", nick="ann", via="web"))
         self.pump()
-        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        assert len(self.clock.getDelayedCalls()) == 1
 
     def test_stopping_leaves_no_timer_behind(self):
         self.start()
         self.open()
         self.pump()
         self.now(self.reaper.stopService())
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        assert self.clock.getDelayedCalls() == []
         self.later(2 * HOUR)
-        self.assertEqual(self.look().closed, "")
+        assert self.look().closed == ""
 
     def test_stopping_while_the_broker_is_away_leaves_no_timer_behind(self):
         self.now(self.broker.stop())
         self.start()
         self.now(self.reaper.stopService())
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        assert self.clock.getDelayedCalls() == []
 
 
 class Witness:
@@ -266,7 +266,7 @@ class Gone(TestCase):
         )
         await gatherResults(said)
         words = [b"owlalgebra", b"elkalgebra", b"foxalgebra"]
-        self.assertTrue(all(word in self.held(data) for word in words))
+        assert all(word in self.held(data) for word in words)
 
         await forgotten
         await witness.forgot
@@ -276,9 +276,9 @@ class Gone(TestCase):
         await broker.stop()
         await store.stop()
         for word in words:
-            self.assertNotIn(word, while_running)
-            self.assertNotIn(word, self.held(data))
-        self.assertIn(b"foxbiology", self.held(data))
+            assert word not in while_running
+            assert word not in self.held(data)
+        assert b"foxbiology" in self.held(data)
 
     def held(self, data):
         return b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())

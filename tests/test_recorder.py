@@ -84,7 +84,7 @@ class Recording(SynchronousTestCase):
         self.say("before")
         self.recorder.startService()
         self.say("one", "two")
-        self.assertEqual(self.texts(), ["before", "one", "two"])
+        assert self.texts() == ["before", "one", "two"]
 
     def test_a_store_that_was_away_gets_all_it_missed_and_is_told_of_once(self):
         self.recorder.startService()
@@ -93,30 +93,30 @@ class Recording(SynchronousTestCase):
         for _ in range(5):
             self.clock.advance(31)
             self.pump()
-        self.assertEqual(len(self.warnings), 1)
+        assert len(self.warnings) == 1
         self.store.away = False
         self.clock.advance(31)
         self.pump()
-        self.assertEqual(self.texts(), ["one", "two"])
+        assert self.texts() == ["one", "two"]
         self.store.away = True
         self.say("three")
-        self.assertEqual(len(self.warnings), 2)
+        assert len(self.warnings) == 2
 
     def test_a_broker_that_is_away_is_waited_for(self):
         self.stop_broker()
         self.recorder.startService()
         self.clock.advance(1)
-        self.assertEqual(len(self.warnings), 1)
+        assert len(self.warnings) == 1
         self.successResultOf(self.broker.start())
         self.clock.advance(2)
         self.say("one")
-        self.assertEqual(self.texts(), ["one"])
+        assert self.texts() == ["one"]
 
     def test_stopping_ends_a_wait_for_the_broker(self):
         self.stop_broker()
         self.recorder.startService()
         self.successResultOf(self.recorder.stopService())
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        assert self.clock.getDelayedCalls() == []
 
     def test_stopping_waits_for_the_batch_under_way(self):
         self.recorder.startService()
@@ -131,7 +131,7 @@ class Recording(SynchronousTestCase):
         self.successResultOf(stopped)
         self.store.slow = None
         self.say("two")
-        self.assertEqual(self.texts(), ["one"])
+        assert self.texts() == ["one"]
 
     def test_it_begins_again_where_it_ended(self):
         self.recorder.startService()
@@ -143,13 +143,13 @@ class Recording(SynchronousTestCase):
         self.store.kept.clear()
         self.recorder.startService()
         self.pump()
-        self.assertEqual(self.texts(), ["two"])
+        assert self.texts() == ["two"]
 
     def test_stopping_what_was_never_started_is_no_matter(self):
         self.successResultOf(self.recorder.stopService())
 
     def test_pauses_grow_and_are_bounded(self):
-        self.assertEqual([pause(failures) for failures in (1, 2, 3, 6, 10_000)], [1, 2, 4, 30, 30])
+        assert [pause(failures) for failures in (1, 2, 3, 6, 10000)] == [1, 2, 4, 30, 30]
 
     def stop_broker(self):
         stopped = self.broker.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
@@ -67,27 +68,27 @@ class StoreContract:
         return list(await store.transcript(room, epoch, 0, 10_000))
 
     async def test_it_is_a_store(self):
-        self.assertTrue(verifyObject(IStore, await self.started()))
+        assert verifyObject(IStore, await self.started())
 
     async def test_what_was_said_is_there_in_order_byte_for_byte(self):
         store = await self.started()
         lines = [said(2, "hi"), said(3, "Grüße 🦉"), said(4, "bye")]
         await store.record([opened(), *lines])
-        self.assertEqual(await self.all_of(store), pieces(*lines))
+        assert await self.all_of(store) == pieces(*lines)
 
     async def test_a_batch_that_comes_twice_is_kept_once(self):
         store = await self.started()
         batch = [opened(), said(2, "hi"), said(2, "hi")]
         await store.record(batch)
         await store.record([*batch, said(3, "you")])
-        self.assertEqual(await self.all_of(store), pieces(said(2, "hi"), said(3, "you")))
+        assert await self.all_of(store) == pieces(said(2, "hi"), said(3, "you"))
 
     async def test_it_outlives_a_restart(self):
         store = await self.started()
         await store.record([opened(), said(2, "hi")])
         await store.stop()
         again = await self.started()
-        self.assertEqual(await self.all_of(again), pieces(said(2, "hi")))
+        assert await self.all_of(again) == pieces(said(2, "hi"))
 
     async def test_only_talk_is_told(self):
         store = await self.started()
@@ -103,33 +104,33 @@ class StoreContract:
                 record(7, Closed(at=at, because="host")),
             ]
         )
-        self.assertEqual(await self.all_of(store), pieces(said(3, "hi")))
+        assert await self.all_of(store) == pieces(said(3, "hi"))
 
     async def test_history_goes_back_by_pages(self):
         store = await self.started()
         lines = [said(seq, f"line {seq}") for seq in range(2, 12)]
         await store.record([opened(), *lines])
         newest = await store.history("algebra", Position("k3q", 12), 4)
-        self.assertEqual(list(newest), pieces(*lines[-4:]))
+        assert list(newest) == pieces(*lines[-4:])
         older = await store.history("algebra", newest[0][0], 4)
-        self.assertEqual(list(older), pieces(*lines[-8:-4]))
-        self.assertEqual(list(await store.history("algebra", Position("k3q", 2), 4)), [])
+        assert list(older) == pieces(*lines[-8:-4])
+        assert list(await store.history("algebra", Position("k3q", 2), 4)) == []
 
     async def test_a_transcript_goes_on_by_pages(self):
         store = await self.started()
         lines = [said(seq, f"line {seq}") for seq in range(2, 12)]
         await store.record([opened(), *lines])
-        self.assertEqual(list(await store.transcript("algebra", "k3q", 0, 4)), pieces(*lines[:4]))
-        self.assertEqual(list(await store.transcript("algebra", "k3q", 5, 4)), pieces(*lines[4:8]))
-        self.assertEqual(list(await store.transcript("algebra", "k3q", 11, 4)), [])
+        assert list(await store.transcript("algebra", "k3q", 0, 4)) == pieces(*lines[:4])
+        assert list(await store.transcript("algebra", "k3q", 5, 4)) == pieces(*lines[4:8])
+        assert list(await store.transcript("algebra", "k3q", 11, 4)) == []
 
     async def test_rooms_and_logs_are_kept_apart(self):
         store = await self.started()
         await store.record([said(1, "a"), said(1, "b", room="biology"), said(1, "c", epoch="new")])
-        self.assertEqual(await self.all_of(store), pieces(said(1, "a")))
-        self.assertEqual(await self.all_of(store, "biology"), pieces(said(1, "b", room="biology")))
-        self.assertEqual(await self.all_of(store, epoch="new"), pieces(said(1, "c", epoch="new")))
-        self.assertEqual(await self.all_of(store, "nowhere"), [])
+        assert await self.all_of(store) == pieces(said(1, "a"))
+        assert await self.all_of(store, "biology") == pieces(said(1, "b", room="biology"))
+        assert await self.all_of(store, epoch="new") == pieces(said(1, "c", epoch="new"))
+        assert await self.all_of(store, "nowhere") == []
 
     async def test_a_shape_nobody_knows_holds_nothing_up(self):
         store = await self.started()
@@ -139,31 +140,31 @@ class StoreContract:
             said(3, "w" * 10_000, nick="n" * 1000),
         ]
         await store.record(odd)
-        self.assertEqual(await self.all_of(store), pieces(odd[2]))
+        assert await self.all_of(store) == pieces(odd[2])
 
     async def test_what_is_forgotten_is_gone_and_the_rest_stays(self):
         store = await self.started()
         other = [opened(room="biology"), said(2, "stays", room="biology")]
         await store.record([opened(), *other, said(2, "goes"), said(3, "later", epoch="new")])
         await store.record([forgotten(3)])
-        self.assertEqual(await self.all_of(store), [])
-        self.assertEqual(await self.all_of(store, "biology"), pieces(other[1]))
-        self.assertEqual(await self.all_of(store, epoch="new"), pieces(said(3, "later", epoch="new")))
+        assert await self.all_of(store) == []
+        assert await self.all_of(store, "biology") == pieces(other[1])
+        assert await self.all_of(store, epoch="new") == pieces(said(3, "later", epoch="new"))
 
     async def test_a_room_said_and_forgotten_in_one_batch_is_gone(self):
         store = await self.started()
         await store.record([opened(), said(2, "goes"), forgotten(3), said(1, "new", epoch="new")])
-        self.assertEqual(await self.all_of(store), [])
-        self.assertEqual(await self.all_of(store, epoch="new"), pieces(said(1, "new", epoch="new")))
+        assert await self.all_of(store) == []
+        assert await self.all_of(store, epoch="new") == pieces(said(1, "new", epoch="new"))
 
     async def test_a_record_that_comes_late_brings_no_words_back(self):
         store = await self.started()
         await store.record([opened(), said(2, "goes")])
         await store.record([forgotten(4)])
         await store.record([opened(title="owlpost"), said(2, "owlpost"), said(3, "owlpost"), forgotten(4)])
-        self.assertEqual(await self.all_of(store), [])
+        assert await self.all_of(store) == []
         if (held := self.files()) is not None:
-            self.assertNotIn(b"owlpost", held)
+            assert b"owlpost" not in held
 
     async def test_no_file_holds_a_word_of_what_was_forgotten(self):
         if self.files() is None:
@@ -180,14 +181,14 @@ class StoreContract:
                 text = f"w-{room}-w" * chance.randrange(1, 60)
                 batch.append(said(seqs[room], text, nick=f"n-{room}-n", room=room))
             await store.record(batch)
-        self.assertIn(b"w-room1-w", self.files())
+        assert b"w-room1-w" in self.files()
         for room in list(seqs)[:6]:
             await store.record([forgotten(seqs.pop(room) + 1, room=room)])
             held = self.files()
             for word in (f"w-{room}-w", f"n-{room}-n", f"t-{room}-t"):
-                self.assertNotIn(word.encode(), held)
+                assert word.encode() not in held
         for room, last in seqs.items():
-            self.assertEqual(len(await self.all_of(store, room)), last - 1)
+            assert len(await self.all_of(store, room)) == last - 1
 
     async def test_a_grave_is_kept_for_a_week_not_for_ever(self):
         clock = Clock()
@@ -196,26 +197,26 @@ class StoreContract:
         await store.record([opened(), forgotten(3)])
         clock.advance(6 * DAY)
         await store.record([said(2, "late")])
-        self.assertEqual(await self.all_of(store), [])
+        assert await self.all_of(store) == []
         clock.advance(2 * DAY)
         await store.record([said(1, "else", room="biology")])
         await store.record([said(2, "a week later")])
-        self.assertEqual(len(await self.all_of(store)), 1)
+        assert len(await self.all_of(store)) == 1
 
     async def test_stopping_waits_for_what_is_under_way(self):
         store = await self.started()
         under_way = store.record([opened(), *[said(seq, "x") for seq in range(2, 500)]])
         await store.stop()
-        self.assertTrue(under_way.called)
+        assert under_way.called
         again = await self.started()
-        self.assertEqual(len(await self.all_of(again)), 498)
+        assert len(await self.all_of(again)) == 498
 
     async def test_a_store_that_is_closed_is_unavailable(self):
         store = await self.started()
         await store.stop()
-        with self.assertRaises(Unavailable):
+        with pytest.raises(Unavailable):
             await store.record([said(1, "hi")])
-        with self.assertRaises(Unavailable):
+        with pytest.raises(Unavailable):
             await store.history("algebra", Position("k3q", 1), 1)
 
     async def test_a_database_that_is_away_is_unavailable_and_loses_nothing(self):
@@ -224,8 +225,8 @@ class StoreContract:
         mend = self.break_it()
         if not mend:
             return
-        with self.assertRaises(Unavailable):
+        with pytest.raises(Unavailable):
             await store.record([said(3, "after")])
         mend()
         await store.record([said(3, "after")])
-        self.assertEqual(await self.all_of(store), pieces(said(2, "before"), said(3, "after")))
+        assert await self.all_of(store) == pieces(said(2, "before"), said(3, "after"))

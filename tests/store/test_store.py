@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,14 +20,11 @@ class Words(SynchronousTestCase):
 
     def test_an_unknown_word_is_told_in_a_sentence(self):
         for url in ("", "floppy:", "no.such.module:x", "tables:", "migrations:", ".sql:", "../sql:", "a-b:"):
-            with self.assertRaisesRegex(ValueError, r"^There is no store called .*\.$"):
+            with pytest.raises(ValueError, match=r"^There is no store called .*\.$"):
                 self.ask(url)
 
     def test_a_dotted_word_is_somebody_elses_module(self):
         module = ModuleType("school_archive.paper")
         module.make_store = lambda url, **settings: (url, sorted(settings))
         self.patch(sys, "modules", {**sys.modules, "school_archive.paper": module})
-        self.assertEqual(
-            self.ask("school_archive.paper:drawer"),
-            ("school_archive.paper:drawer", ["clock", "data", "limits"]),
-        )
+        assert self.ask("school_archive.paper:drawer") == ("school_archive.paper:drawer", ["clock", "data", "limits"])
