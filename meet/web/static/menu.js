@@ -1,0 +1,55 @@
+/* The menu: another nick, leaving, and what a host may do. */
+
+import { Refused, call } from "./http.js";
+import { by_id, show } from "./words.js";
+
+const HOUR = 3600000;
+
+/** Let the menu work, with the parts of the room's page. */
+export function equip({ ask, me, remember, present, panel, link, api, page }) {
+  const post = (body) => call("POST", `${api}/asks`, { token: me().token, body });
+
+  by_id("rename").addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask(event.target, by_id("rename-reason"), async () => {
+      const nick = event.target.elements.nick.value.trim();
+      await post({ ask: "rename", nick });
+      remember({ ...me(), nick });
+      present();
+      panel.names();
+      panel.fold();
+    });
+  });
+
+  by_id("leave").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { token } = me();
+    link.stop();
+    remember(null);
+    // The form also lets go of the cookie; the request lets go of a person whom only this tab knows.
+    if (token !== page.token) await call("DELETE", `${api}/sessions`, { token }).catch(() => {});
+    if (page.token) event.target.submit();
+    else location.assign("/");
+  });
+
+  async function rule(body) {
+    show(by_id("host-reason"), "");
+    try {
+      await post(body);
+      panel.fold();
+    } catch (error) {
+      show(by_id("host-reason"), error instanceof Refused ? error.detail : "There is no connection now. Try again in a moment.");
+    }
+  }
+
+  for (const button of document.querySelectorAll("[data-extend]")) {
+    button.addEventListener("click", () => {
+      const until = new Date(Date.now() + Number(button.dataset.extend) * HOUR);
+      rule({ ask: "extend", ends: until.toISOString() });
+    });
+  }
+
+  by_id("close").addEventListener("click", () => {
+    if (confirm("Close the room for everybody? Nothing can be said after that.")) rule({ ask: "close" });
+  });
+}

@@ -1,0 +1,258 @@
+/* The room page, live.  Here the parts meet: who I am, the link, the lines, the field, the people.
+
+   Everything that is shown of the room came down the link; nothing is shown because it was asked for,
+   but one's own line, dimmed, until it is heard. */
+
+import { Composer, reference } from "./composer.js";
+import { Refused, call } from "./http.js";
+import { Link } from "./link.js";
+import { Log } from "./log.js";
+import { Panel } from "./panel.js";
+import { by_id, day_time, show } from "./words.js";
+
+const page = by_id("room").dataset;
+const room = page.room;
+const api = `/api/v1/rooms/${encodeURIComponent(room)}`;
+const MINE = `meet:me:${room}`;
+const HOST_KEY = `meet:key:${room}`;
+
+document.documentElement.classList.add("live");
+
+// This tab's person comes before the cookie's: another tab may be somebody else.
+let me = JSON.parse(sessionStorage.getItem(MINE) || "null");
+if (!me && page.token) me = { id: page.you, nick: page.nick, token: page.token, host: page.host === "1" };
+if (page.hostKey) localStorage.setItem(HOST_KEY, page.hostKey);
+
+let closed = page.closed;
+let gone = page.gone;
+let ends = page.ends;
+
+function remember(person) {
+  me = person;
+  if (me) sessionStorage.setItem(MINE, JSON.stringify(me));
+  else sessionStorage.removeItem(MINE);
+}
+
+const host_key = () => localStorage.getItem(HOST_KEY) || undefined;
+
+const log = new Log({
+  title: page.title,
+  last: page.last,
+  is_me: (id) => me?.id === id,
+  older: async (before) => (await call("GET", `${api}/entries?${new URLSearchParams({ before, count: "100" })}`, { token: me?.token })).json,
+});
+const panel = new Panel({ count: Number(page.count), ends, nick: () => me?.nick, ask_names: () => link.ask({ ask: "who" }) });
+const composer = new Composer({ key: `meet:unsent:${room}`, limit: Number(page.limit), log, nick: () => me?.nick ?? "", send: (message) => link.ask(message) });
+const link = new Link(
+  () => ({ room, token: me?.token, nick: me?.nick, after: composer.after || log.last }),
+  { state: (state) => closed || panel.state(state), welcome, heard, told, rejected },
+);
+
+function present() {
+  by_id("enter").hidden = Boolean(me) || Boolean(closed);
+  by_id("keeps").hidden = Boolean(me) || Boolean(closed);
+  by_id("say").hidden = !me || Boolean(closed);
+  by_id("leave").hidden = !me || Boolean(closed);
+  by_id("rename").hidden = !me || Boolean(closed);
+  by_id("host-tools").hidden = !me?.host || Boolean(closed);
+  if (!me) return;
+  composer.named(me.nick);
+  by_id("rename").elements.nick.value = me.nick;
+}
+
+function welcome(message) {
+  const fresh = !log.last;
+  if (me && message.you) remember({ ...message.you, token: message.token || me.token });
+  settings(message.room);
+  gone = message.gone || gone;
+  if (message.resumed || fresh || message.entries.length === 0) for (const [position, event] of message.entries) heard(position, event);
+  else {
+    for (const [, event] of message.entries) echo(event);
+    log.reload(message.entries);
+  }
+  if (closed) return;
+  panel.state("live");
+  people(message.here);
+  log.known();
+  present();
+  composer.flush();
+  if (me && !me.host && host_key()) claim();
+}
+
+function settings(now) {
+  if (now.title !== undefined) retitle(now.title || room);
+  ends = now.ends || ends;
+  composer.limit = now.limit || composer.limit;
+  panel.closes(ends);
+  if (now.closed) shut(now.closed === true ? "time" : now.closed);
+}
+
+function retitle(title) {
+  log.title = title;
+  by_id("title").textContent = title;
+  if (!document.title.startsWith("(")) document.title = title;
+}
+
+function echo(event) {
+  if (event.kind === "said" && event.ref && event.by === me?.id) composer.settled(event.ref);
+}
+
+function heard(position, event) {
+  if (event.kind === "said") {
+    echo(event);
+    return log.add(position, event);
+  }
+  if (!log.note(position)) return false;
+  if (event.kind === "retitled") {
+    retitle(event.title || room);
+    log.tell(`${event.nick} named the room: ${event.title}`);
+  } else if (event.kind === "extended") {
+    ends = event.ends;
+    panel.closes(ends);
+    log.tell(`${event.nick} changed the closing time: ${day_time(new Date(ends))}`);
+  } else if (event.kind === "closed") {
+    shut(event.because);
+  }
+  return true;
+}
+
+function people(here) {
+  if (panel.here(here)) link.ask({ ask: "who" });
+}
+
+function told(message) {
+  if (message.kind === "here") {
+    const others = (names) => (names || []).filter((nick) => nick !== me?.nick);
+    log.moved(others(message.came), others(message.went));
+    people(message);
+  } else if (message.kind === "who") {
+    panel.who(message.names);
+  } else if (message.kind === "accepted") {
+    if (log.has(message.position)) composer.settled(message.ref);
+  } else if (message.kind === "refused") {
+    if (message.ref) composer.refused(message.ref, message.detail);
+    else show(by_id("reason"), message.detail);
+  }
+}
+
+/** The room says no to this person: say why, and offer the way back in. */
+function rejected(problem) {
+  if (problem.code === "room-closed") return shut("time");
+  if (problem.code === "no-room") return absent();
+  if (problem.code === "left") remember(null);
+  panel.state("closed");
+  if (problem.code !== "left") {
+    const nick = me?.nick ?? "";
+    remember(null);
+    offer(problem, nick);
+  }
+  present();
+  if (problem.kind !== "goodbye") link.start();
+  return undefined;
+}
+
+function offer(problem, nick) {
+  const field = by_id("nick");
+  field.value = problem.detail.match(/Try (\S+)\?/)?.[1] ?? nick;
+  show(by_id("reason"), problem.detail);
+  field.select();
+}
+
+function shut(because) {
+  if (closed && because !== closed && because === "time") return;
+  closed = because || "time";
+  link.stop();
+  panel.state("closed");
+  const who = closed === "host" ? "The host closed this room." : "This room has closed.";
+  // What the host ends early is deleted the same time after its end as any other room.
+  const words = `${who} What was said can be read until ${day_time(new Date(gone))}, then it is deleted.`;
+  by_id("shut-words").textContent = words;
+  by_id("shut").hidden = false;
+  by_id("status").textContent = words;
+  present();
+}
+
+function absent() {
+  closed = "gone";
+  link.stop();
+  panel.state("closed");
+  by_id("shut-words").textContent = "This room's time is over and all that was in it is deleted.";
+  by_id("shut-link").textContent = "Open it again";
+  by_id("shut-link").href = `/${room}`;
+  by_id("shut").hidden = false;
+  present();
+}
+
+/** Come in.  The token is made here, so that asking again after no answer is the same person. */
+async function enter(nick) {
+  const token = me?.token ?? reference();
+  const body = { nick, token, host_key: host_key() };
+  let answer;
+  try {
+    answer = await call("POST", `${api}/sessions`, { body });
+  } catch (error) {
+    if (!(error instanceof Refused) || error.code !== "wrong-key") throw error;
+    localStorage.removeItem(HOST_KEY);
+    answer = await call("POST", `${api}/sessions`, { body: { nick, token } });
+  }
+  remember({ ...answer.json.you, token: answer.json.token });
+  return answer.json.keeps;
+}
+
+/** The host key is known here, but this person is not yet known as a host. */
+async function claim() {
+  try {
+    await enter(me.nick);
+    present();
+  } catch {
+    // Without the host's tools the room is still all there.
+  }
+}
+
+/** Run `ask` once at a time for a form, its refusal shown in `target`. */
+async function asking(form, target, ask) {
+  const button = form.querySelector("button");
+  if (button.disabled) return;
+  button.disabled = true;
+  show(target, "");
+  try {
+    await ask();
+  } catch (error) {
+    if (error instanceof Refused && form.id === "enter") offer(error, form.elements.nick.value);
+    else show(target, error instanceof Refused ? error.detail : "There is no connection now. Try again in a moment.");
+  } finally {
+    button.disabled = false;
+  }
+}
+
+by_id("enter").addEventListener("submit", (event) => {
+  event.preventDefault();
+  asking(event.target, by_id("reason"), async () => {
+    const keeps = await enter(event.target.elements.nick.value);
+    present();
+    log.known();
+    log.tell(keeps || page.keeps);
+    composer.focus();
+    link.start();
+  });
+});
+
+// The menu and sharing are fetched when they are first opened.
+const sheets = { ask: asking, me: () => me, remember, present, panel, link, api, page };
+by_id("menu").addEventListener("toggle", async () => (await import("./menu.js")).equip(sheets), { once: true });
+by_id("share").addEventListener("toggle", async () => (await import("./share.js")).equip(), { once: true });
+
+// Where a keyboard covers the page instead of resizing it, the page takes what is left in view.
+window.visualViewport?.addEventListener("resize", () => {
+  document.body.style.setProperty("--view", `${visualViewport.height}px`);
+  scrollTo(0, 0);
+});
+
+addEventListener("storage", (event) => event.key === HOST_KEY && me && !me.host && event.newValue && claim());
+
+present();
+if (closed) shut(closed);
+else {
+  panel.names();
+  link.start();
+}
