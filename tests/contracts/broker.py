@@ -1,0 +1,606 @@
+"""What every broker promises: `meet.interfaces.IBroker`, told as tests.
+
+Mix `BrokerContract` into a `twisted.trial.unittest.TestCase` that says how to make one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, ensureDeferred, fail, gatherResults, succeed
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from meet.errors import Stale, Taken
+from meet.events import Position
+from meet.feed import Look
+from meet.interfaces import IBroker, Record
+from meet.limits import Limits
+
+T = TypeVar("T")
+LIMITS = Limits().but({"entries-in-tail": 10})
+
+
+class Heard:
+    """Collects what one attendance, or one observer, is told; `upto` fires when it has so many."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self._waiting: list[tuple[int, Deferred[list[Any]]]] = []
+
+    def hear(self, position: Position, body: bytes) -> None:
+        self._add([(position, body)])
+
+    def observe(self, records: Sequence[Record]) -> Deferred[None]:
+        self._add(records)
+        return succeed(None)
+
+    def upto(self, count: int) -> Deferred[list[Any]]:
+        done: Deferred[list[Any]] = Deferred()
+        self._waiting.append((count, done))
+        self._add([])
+        return done
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [item[-1] for item in self.items]
+
+    def _add(self, items: Sequence[Any]) -> None:
+        self.items.extend(items)
+        ready = [each for each in self._waiting if each[0] <= len(self.items)]
+        self._waiting = [each for each in self._waiting if each[0] > len(self.items)]
+        for _, done in ready:
+            done.callback(self.items)
+
+
+class Failing(Heard):
+    """An observer whose first ``times`` tries fail."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.tries: list[list[bytes]] = []
+        self._times = times
+        self._tried: list[tuple[int, Deferred[None]]] = []
+
+    def observe(self, records: Sequence[Record]) -> Deferred[None]:
+        self.tries.append([record.body for record in records])
+        if len(self.tries) <= self._times:
+            self._add([])
+            self._count()
+            return fail(OSError("away"))
+        result = super().observe(records)
+        self._count()
+        return result
+
+    def tried(self, count: int) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        self._tried.append((count, done))
+        self._count()
+        return done
+
+    def _count(self) -> None:
+        ready = [done for count, done in self._tried if count <= len(self.tries)]
+        self._tried = [each for each in self._tried if each[0] > len(self.tries)]
+        for done in ready:
+            done.callback(None)
+
+
+class BrokerContract:
+    """Needs `make`; a broker whose Deferreds fire by the clock alone needs `done` as well."""
+
+    clock: Clock
+    broker: Any
+
+    def make(self, clock: Clock, limits: Limits) -> Any:
+        """A broker that was not started, on what the last one of this test has left."""
+        raise NotImplementedError
+
+    def done(self, deferred: Deferred[T]) -> Awaitable[T]:
+        """Let it fire."""
+        return deferred
+
+    def files(self) -> bytes:
+        """Every byte that the broker keeps in files."""
+        return b""
+
+    def setUp(self) -> Deferred[None]:
+        self.clock = Clock()
+        self.clock.advance(1_790_000_000)
+        return ensureDeferred(self.begin())
+
+    def tearDown(self) -> Deferred[None]:
+        return ensureDeferred(self.end())
+
+    async def begin(self) -> None:
+        self.broker = self.make(self.clock, LIMITS)
+        await self.done(self.broker.start())
+
+    async def end(self) -> None:
+        await self.done(self.broker.stop())
+
+    async def restart(self) -> None:
+        await self.end()
+        await self.begin()
+
+    async def say(self, body: bytes, room: str = "algebra", **guards: Any) -> Position:
+        guards.setdefault("under", None)
+        return await self.done(self.broker.publish(room, body, **guards))
+
+    async def look(self, room: str = "algebra") -> Look:
+        return await self.done(self.broker.read(room))
+
+    async def refused(self, error: type[Exception], body: bytes = b"no", **guards: Any) -> None:
+        before = await self.look()
+        try:
+            await self.say(body, **guards)
+        except error:
+            self.assertEqual(await self.look(), before)
+            return
+        self.fail(f"it was numbered, without {error.__name__}")
+
+    # The object.
+
+    def test_it_is_a_broker(self) -> None:
+        self.assertTrue(verifyObject(IBroker, self.broker))
+
+    async def test_the_secret_stays(self) -> None:
+        secret = await self.done(self.broker.secret())
+        self.assertEqual(len(secret), 32)
+        await self.restart()
+        self.assertEqual(await self.done(self.broker.secret()), secret)
+
+    # Numbers.
+
+    async def test_numbers_are_dense_within_one_epoch(self) -> None:
+        positions = [await self.say(b"%d" % each) for each in range(5)]
+        self.assertEqual([position.seq for position in positions], [1, 2, 3, 4, 5])
+        self.assertEqual(len({position.epoch for position in positions}), 1)
+        self.assertRegex(positions[0].epoch, r"\A[0-9a-z]{1,16}\Z")
+
+    async def test_numbers_follow_the_order_of_asking(self) -> None:
+        asked = [self.broker.publish("algebra", b"%d" % each, under=None) for each in range(50)]
+        positions = await self.done(gatherResults(asked))
+        self.assertEqual([position.seq for position in positions], list(range(1, 51)))
+
+    async def test_rooms_do_not_know_each_other(self) -> None:
+        await self.say(b"a", room="algebra", key="x", claim=("x", "ann"), once="1", ruling=True)
+        position = await self.say(b"b", room="botany", key="x", claim=("x", "bob"), once="1")
+        self.assertEqual(position.seq, 1)
+        self.assertEqual([body for _, body in (await self.look("botany")).kept], [b"b"])
+
+    async def test_a_log_goes_on_after_a_restart(self) -> None:
+        first = await self.say(b"one")
+        await self.restart()
+        second = await self.say(b"two")
+        self.assertEqual(second, Position(first.epoch, 2))
+
+    # Guards.
+
+    async def test_under_an_older_ruling_is_stale(self) -> None:
+        law = await self.say(b"law", key="settings", ruling=True)
+        await self.refused(Stale, under=None)
+        newer = await self.say(b"newer", key="settings", ruling=True, under=law)
+        await self.refused(Stale, under=law)
+        await self.refused(Stale, under=Position("another", newer.seq))
+        await self.say(b"yes", under=newer)
+
+    async def test_an_unknown_room_has_no_ruling(self) -> None:
+        await self.refused(Stale, under=Position("k3q", 1))
+        self.assertEqual(await self.done(self.broker.rooms()), [])
+
+    async def test_a_key_is_claimed_once(self) -> None:
+        await self.say(b"ann", key="who:ann", claim=("who:ann", "p1"))
+        await self.refused(Taken, key="who:ann", claim=("who:ann", "p2"))
+        await self.say(b"ann again", key="who:ann", claim=("who:ann", "p1"))
+        self.assertEqual([body for _, body in (await self.look()).kept], [b"ann again"])
+
+    async def test_of_two_who_claim_at_once_one_gets_it(self) -> None:
+        first = self.broker.publish("algebra", b"1", under=None, key="who:ann", claim=("who:ann", "p1"))
+        second = self.broker.publish("algebra", b"2", under=None, key="who:ann", claim=("who:ann", "p2"))
+        await self.done(first)
+        with self.assertRaises(Taken):
+            await self.done(second)
+
+    async def test_acting_under_a_key_needs_to_hold_it(self) -> None:
+        await self.refused(Taken, claim=("who:ann", "p1"))
+        await self.say(b"ann", key="who:ann", claim=("who:ann", "p1"))
+        await self.say(b"hi", claim=("who:ann", "p1"))
+        await self.refused(Taken, claim=("who:ann", "p2"))
+        await self.refused(Taken, key="title", claim=("who:ann", "p2"))
+
+    async def test_forgetting_needs_to_hold_the_key_and_frees_it(self) -> None:
+        await self.refused(Taken, key="who:ann", forget=True, claim=("who:ann", "p1"))
+        await self.say(b"ann", key="who:ann", claim=("who:ann", "p1"))
+        await self.refused(Taken, key="who:ann", forget=True, claim=("who:ann", "p2"))
+        await self.say(b"left", key="who:ann", forget=True, claim=("who:ann", "p1"))
+        self.assertEqual((await self.look()).kept, [])
+        await self.say(b"other", key="who:ann", claim=("who:ann", "p2"))
+
+    async def test_a_claim_holds_after_a_restart(self) -> None:
+        await self.say(b"ann", key="who:ann", claim=("who:ann", "p1"))
+        await self.restart()
+        await self.refused(Taken, key="who:ann", claim=("who:ann", "p2"))
+        await self.say(b"hi", claim=("who:ann", "p1"))
+
+    async def test_a_line_is_said_once(self) -> None:
+        first = await self.say(b"hi", once="p1:7")
+        self.assertEqual(await self.say(b"hi", once="p1:7"), first)
+        self.assertEqual(len((await self.look()).tail), 1)
+        await self.restart()
+        self.assertEqual(await self.say(b"hi", once="p1:7"), first)
+        self.assertNotEqual(await self.say(b"hi", once="p2:7"), first)
+
+    async def test_a_line_asked_twice_at_once_is_said_once(self) -> None:
+        both = [self.broker.publish("algebra", b"hi", under=None, once="p1:7") for _ in range(2)]
+        first, second = await self.done(gatherResults(both))
+        self.assertEqual(first, second)
+
+    async def test_once_is_forgotten_in_its_time(self) -> None:
+        first = await self.say(b"hi", once="p1:7")
+        self.clock.advance(LIMITS.once_kept - 1)
+        self.assertEqual(await self.say(b"hi", once="p1:7"), first)
+        self.clock.advance(2)
+        self.assertEqual((await self.say(b"hi", once="p1:7")).seq, 2)
+
+    async def test_once_is_asked_before_under_and_under_before_claim(self) -> None:
+        first = await self.say(b"hi", once="p1:7")
+        law = await self.say(b"law", key="settings", ruling=True)
+        self.assertEqual(await self.say(b"hi", once="p1:7", claim=("who:ann", "p1")), first)
+        await self.refused(Stale, claim=("who:ann", "p1"))
+        await self.refused(Taken, under=law, claim=("who:ann", "p1"))
+
+    async def test_a_refused_ask_was_not_said(self) -> None:
+        await self.refused(Taken, once="p1:7", claim=("who:ann", "p1"))
+        self.assertEqual((await self.say(b"hi", once="p1:7")).seq, 1)
+
+    # What is remembered.
+
+    async def test_an_unknown_room_looks_empty(self) -> None:
+        self.assertEqual(await self.look("nowhere"), Look(None, None, [], [], 0))
+        self.assertEqual(await self.done(self.broker.rooms()), [])
+
+    async def test_the_tail_is_bounded_and_says_where_it_begins(self) -> None:
+        positions = [await self.say(b"%d" % each) for each in range(25)]
+        for _ in range(2):
+            look = await self.look()
+            self.assertEqual([position for position, _ in look.tail], positions[-10:])
+            self.assertEqual([body for _, body in look.tail], [b"%d" % each for each in range(15, 25)])
+            self.assertEqual(look.floor, 15)
+            self.assertEqual(look.last, positions[-1])
+            await self.restart()
+
+    async def test_a_thousand_joins_push_no_talk_out(self) -> None:
+        await self.say(b"hello")
+        joins = [
+            self.broker.publish("algebra", b"%d" % each, under=None, key=f"who:{each}", claim=(f"who:{each}", "p"))
+            for each in range(1000)
+        ]
+        await self.done(gatherResults(joins))
+        look = await self.look()
+        self.assertEqual([body for _, body in look.tail], [b"hello"])
+        self.assertEqual(look.floor, 0)
+        self.assertEqual(len(look.kept), 1000)
+
+    async def test_state_is_the_newest_for_each_key_in_order(self) -> None:
+        for key, body in (("a", b"1"), ("b", b"2"), ("a", b"3"), ("c", b"4"), ("b", b"5")):
+            await self.say(body, key=key)
+        await self.say(b"6", key="c", forget=True)
+        for _ in range(2):
+            look = await self.look()
+            self.assertEqual([(position.seq, body) for position, body in look.kept], [(3, b"3"), (5, b"5")])
+            self.assertEqual(look.last.seq, 6)
+            await self.restart()
+
+    async def test_the_law_is_the_newest_ruling(self) -> None:
+        law = await self.say(b"law", key="settings", ruling=True)
+        await self.say(b"talk", under=law)
+        for _ in range(2):
+            self.assertEqual((await self.look()).law, law)
+            await self.restart()
+
+    async def test_erased_words_are_gone_from_tail_and_journal(self) -> None:
+        said = await self.say(b"a rude word")
+        kept = await self.say(b"state", key="title")
+        observer = Failing(1)
+        await self.done(self.broker.journal("recorder", observer.observe))
+        await self.done(observer.tried(1))
+        await self.say(b"erased", key=f"erased:{said}", erase=said)
+        await self.say(b"also", erase=kept)
+        self.clock.advance(1)
+        await self.done(observer.upto(3))
+        self.assertEqual(observer.bodies, [b"state", b"erased", b"also"])
+        for _ in range(2):
+            look = await self.look()
+            self.assertEqual([body for _, body in look.tail], [b"also"])
+            self.assertEqual([body for _, body in look.kept], [b"state", b"erased"])
+            self.assertEqual(look.floor, 0)
+            self.assertNotIn(b"a rude word", self.files())
+            await self.restart()
+
+    async def test_what_was_looked_at_does_not_change(self) -> None:
+        await self.say(b"one")
+        look = await self.look()
+        await self.say(b"two")
+        self.assertEqual([body for _, body in look.tail], [b"one"])
+
+    async def test_rooms_are_those_that_are_remembered(self) -> None:
+        await self.say(b"b", room="botany")
+        await self.say(b"a", room="algebra")
+        for _ in range(2):
+            self.assertEqual(sorted(await self.done(self.broker.rooms())), ["algebra", "botany"])
+            await self.restart()
+
+    # Live.
+
+    async def test_those_who_attend_hear_in_order_what_comes_after(self) -> None:
+        await self.say(b"before")
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", heard.hear))
+        asked = [self.broker.publish("algebra", b"%d" % each, under=None) for each in range(20)]
+        asked.append(self.broker.publish("botany", b"elsewhere", under=None))
+        positions = await self.done(gatherResults(asked))
+        self.assertEqual(heard.items, [(positions[each], b"%d" % each) for each in range(20)])
+
+    async def test_nothing_is_heard_in_the_turn_in_which_it_is_asked(self) -> None:
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", heard.hear))
+        asked = self.broker.publish("algebra", b"hi", under=None)
+        self.assertEqual(heard.items, [])
+        self.assertFalse(asked.called)
+        await self.done(asked)
+        self.assertEqual(len(heard.items), 1)
+
+    async def test_a_repeated_ask_is_not_heard_again(self) -> None:
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", heard.hear))
+        await self.say(b"hi", once="p1:7")
+        await self.say(b"hi", once="p1:7")
+        self.assertEqual(heard.bodies, [b"hi"])
+
+    async def test_after_neglect_nothing_is_heard(self) -> None:
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", heard.hear))
+        await self.say(b"one")
+        under_way = self.broker.publish("algebra", b"two", under=None)
+        self.broker.neglect("algebra")
+        self.broker.neglect("nowhere")
+        await self.done(under_way)
+        await self.say(b"three")
+        self.assertEqual(heard.bodies, [b"one"])
+
+    async def test_a_look_is_as_new_as_what_was_heard(self) -> None:
+        newer: list[bool] = []
+
+        def hear(position: Position, body: bytes) -> None:
+            reading = self.broker.read("algebra")
+            reading.addCallback(lambda look: newer.append(look.last.seq >= position.seq))
+
+        await self.done(self.broker.attend("algebra", hear))
+        for each in range(5):
+            await self.say(b"%d" % each)
+        await self.look()
+        self.assertEqual(newer, [True] * 5)
+
+    async def test_one_who_fails_to_hear_takes_nothing_from_others(self) -> None:
+        def hear(position: Position, body: bytes) -> None:
+            raise RuntimeError("a mistake")
+
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", hear))
+        await self.done(self.broker.attend("botany", heard.hear))
+        self.assertEqual((await self.say(b"one")).seq, 1)
+        await self.say(b"two", room="botany")
+        self.assertEqual(heard.bodies, [b"two"])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_a_stale_ask_is_answered_after_what_made_it_so(self) -> None:
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", heard.hear))
+        law = self.broker.publish("algebra", b"law", under=None, key="settings", ruling=True)
+        late = self.broker.publish("algebra", b"late", under=None)
+        with self.assertRaises(Stale):
+            await self.done(late)
+        self.assertEqual(heard.bodies, [b"law"])
+        await self.done(law)
+
+    # The journal.
+
+    async def test_an_observer_hears_every_room_in_order(self) -> None:
+        observer = Heard()
+        await self.done(self.broker.journal("recorder", observer.observe))
+        for each in range(300):
+            self.broker.publish(("algebra", "botany")[each % 2], b"%d" % each, under=None)
+        await self.done(observer.upto(300))
+        for room in ("algebra", "botany"):
+            records = [record for record in observer.items if record.room == room]
+            self.assertEqual([record.position.seq for record in records], list(range(1, 151)))
+
+    async def test_a_new_observer_hears_what_is_still_held(self) -> None:
+        for each in range(12):
+            await self.say(b"%d" % each)
+        await self.say(b"title", key="title")
+        observer = Heard()
+        await self.done(self.broker.journal("recorder", observer.observe))
+        await self.done(observer.upto(11))
+        self.assertEqual(observer.bodies, [*(b"%d" % each for each in range(2, 12)), b"title"])
+
+    async def test_what_was_not_taken_is_told_again_after_a_pause(self) -> None:
+        observer = Failing(3)
+        await self.done(self.broker.journal("recorder", observer.observe))
+        await self.say(b"one")
+        await self.done(observer.tried(1))
+        for tries, pause in ((2, 1), (3, 2), (4, 4)):
+            self.clock.advance(pause - 0.1)
+            await self.say(b"fence", room="botany", key="x")
+            self.assertEqual(len(observer.tries), tries - 1)
+            self.clock.advance(0.1)
+            await self.done(observer.tried(tries))
+        self.assertEqual([told[0] for told in observer.tries], [b"one"] * 4)
+
+    async def test_an_observer_that_raises_is_told_again(self) -> None:
+        observer = Heard()
+        tries = []
+
+        def observe(records: Sequence[Record]) -> Deferred[None]:
+            tries.append(records)
+            if len(tries) == 1:
+                first.callback(None)
+                raise OSError("at once")
+            return observer.observe(records)
+
+        first: Deferred[None] = Deferred()
+        await self.say(b"one")
+        await self.done(self.broker.journal("recorder", observe))
+        await self.done(first)
+        self.clock.advance(1)
+        await self.done(observer.upto(1))
+        self.assertEqual(observer.bodies, [b"one"])
+
+    async def test_the_next_batch_waits_for_the_acknowledgement(self) -> None:
+        batches: list[Deferred[None]] = []
+        told = Heard()
+
+        def observe(records: Sequence[Record]) -> Deferred[None]:
+            told.observe(records)
+            batches.append(Deferred())
+            return batches[-1]
+
+        await self.done(self.broker.journal("recorder", observe))
+        await self.say(b"one")
+        await self.done(told.upto(1))
+        await self.say(b"two")
+        await self.look()
+        self.assertEqual(told.bodies, [b"one"])
+        batches[0].callback(None)
+        await self.done(told.upto(2))
+        self.assertEqual(told.bodies, [b"one", b"two"])
+        batches[1].callback(None)
+
+    async def test_what_was_not_acknowledged_comes_again_after_a_restart(self) -> None:
+        taken = Heard()
+        await self.done(self.broker.journal("recorder", taken.observe))
+        await self.say(b"one")
+        await self.done(taken.upto(1))
+        await self.restart()
+        untaken = Failing(1)
+        await self.done(self.broker.journal("recorder", untaken.observe))
+        for each in range(30):
+            await self.say(b"%d" % each)
+        await self.restart()
+        again = Heard()
+        await self.done(self.broker.journal("recorder", again.observe))
+        await self.done(again.upto(30))
+        self.assertEqual(again.bodies, [b"%d" % each for each in range(30)])
+
+    async def test_an_observer_misses_nothing_when_all_it_took_is_gone(self) -> None:
+        taken = Heard()
+        await self.done(self.broker.journal("recorder", taken.observe))
+        await self.say(b"came", key="who:ann")
+        await self.say(b"left", key="who:ann", forget=True)
+        await self.done(taken.upto(2))
+        await self.restart()
+        await self.done(self.broker.journal("recorder", taken.observe))
+        await self.say(b"next")
+        await self.done(taken.upto(3))
+        self.assertEqual(taken.bodies, [b"came", b"left", b"next"])
+
+    async def test_observers_do_not_wait_for_each_other(self) -> None:
+        stuck: Deferred[None] = Deferred()
+        held = Heard()
+        free = Heard()
+
+        def observe(records: Sequence[Record]) -> Deferred[None]:
+            held.observe(records)
+            return stuck
+
+        await self.done(self.broker.journal("stuck", observe))
+        await self.done(self.broker.journal("free", free.observe))
+        for each in range(25):
+            await self.say(b"%d" % each)
+        await self.done(free.upto(25))
+        stuck.callback(None)
+        await self.done(held.upto(25))
+        self.assertEqual(held.bodies, free.bodies)
+
+    async def test_a_stopped_observer_is_told_no_more(self) -> None:
+        under_way: Deferred[None] = Deferred()
+        told = Heard()
+
+        def observe(records: Sequence[Record]) -> Deferred[None]:
+            told.observe(records)
+            return under_way
+
+        stop = await self.done(self.broker.journal("recorder", observe))
+        await self.say(b"one")
+        await self.done(told.upto(1))
+        stopped = stop()
+        self.assertFalse(stopped.called)
+        under_way.callback(None)
+        await self.done(stopped)
+        await self.say(b"two")
+        await self.look()
+        self.assertEqual(told.bodies, [b"one"])
+        later = Heard()
+        await self.done(self.broker.journal("recorder", later.observe))
+        await self.done(later.upto(1))
+        self.assertEqual(later.bodies, [b"two"])
+
+    # Dropping.
+
+    async def test_a_dropped_room_is_unknown_and_begins_anew(self) -> None:
+        former = await self.say(b"law", key="settings", ruling=True, once="p1:7")
+        await self.say(b"ann", under=former, key="who:ann", claim=("who:ann", "p1"))
+        await self.say(b"what was said", under=former)
+        await self.say(b"elsewhere", room="botany")
+        heard = Heard()
+        await self.done(self.broker.attend("algebra", heard.hear))
+        await self.done(self.broker.drop("algebra", b"forgotten"))
+        self.assertEqual(heard.items, [(Position(former.epoch, 4), b"forgotten")])
+        self.assertNotIn(b"what was said", self.files())
+        for _ in range(2):
+            self.assertEqual(await self.look(), Look(None, None, [], [], 0))
+            self.assertEqual(await self.done(self.broker.rooms()), ["botany"])
+            await self.restart()
+        anew = await self.say(b"again", once="p1:7", key="who:ann", claim=("who:ann", "p2"))
+        self.assertEqual(anew.seq, 1)
+        self.assertNotEqual(anew.epoch, former.epoch)
+
+    async def test_what_follows_a_drop_at_once_is_of_the_new_log(self) -> None:
+        former = await self.say(b"one")
+        asked = [
+            self.broker.publish("algebra", b"two", under=None),
+            self.broker.drop("algebra", b"forgotten"),
+            self.broker.publish("algebra", b"anew", under=None),
+        ]
+        second, _, anew = await self.done(gatherResults(asked))
+        self.assertEqual(second, Position(former.epoch, 2))
+        self.assertEqual(anew.seq, 1)
+        self.assertNotEqual(anew.epoch, former.epoch)
+        self.assertEqual([body for _, body in (await self.look()).tail], [b"anew"])
+
+    async def test_a_drop_is_journaled_in_place_of_the_words(self) -> None:
+        observer = Failing(1)
+        await self.done(self.broker.journal("recorder", observer.observe))
+        await self.say(b"one")
+        await self.done(observer.tried(1))
+        await self.done(self.broker.drop("algebra", b"forgotten"))
+        self.clock.advance(1)
+        await self.done(observer.upto(1))
+        self.assertEqual([(record.position.seq, record.body) for record in observer.items], [(2, b"forgotten")])
+
+    async def test_dropping_an_unknown_room_does_nothing(self) -> None:
+        observer, heard = Heard(), Heard()
+        await self.done(self.broker.journal("recorder", observer.observe))
+        await self.done(self.broker.attend("nowhere", heard.hear))
+        await self.done(self.broker.drop("nowhere", b"forgotten"))
+        await self.say(b"fence")
+        await self.done(observer.upto(1))
+        self.assertEqual(observer.bodies, [b"fence"])
+        self.assertEqual(heard.items, [])
+
+
+def chance(count: int) -> bytes:
+    """Bytes that nobody can guess."""
+    return os.urandom(count)
