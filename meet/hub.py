@@ -53,7 +53,7 @@ class _Attended:
 
 
 class Hub:
-    """The rooms of one process, over one broker.  ``told`` hears every entry before the listeners do."""
+    """The rooms of one process, over one broker."""
 
     log = Logger()
 
@@ -67,7 +67,10 @@ class Hub:
         self._stopped = False
 
     def follow(self, told: Told) -> None:
-        """Call ``told(room, entries)`` for what becomes true in any room that is attended here."""
+        """Call ``told(room, entries)`` for what becomes true in any room that is attended here.
+
+        The room's listeners hear it after that, at the turn's end; only a closing before.
+        """
         self._told.append(told)
 
     # Rooms.
@@ -255,18 +258,22 @@ class Hub:
         if caught.anew:
             # Another log, or talk that is lost: listeners come again and are told what holds now.
             self.outbox.end(room, GOODBYES["internal"])
-        for told in self._told:
-            try:
-                told(room, entries)
-            except Exception:
-                self.log.failure("Something that follows the hub broke")
         digest = attended.digest
         if digest is not None:
             for item in entries:
                 digest.take(item.event)
         self.outbox.put(room, entries)
+        closing = any(isinstance(item.event, Closed) for item in entries)
+        if closing:
+            # Those who follow end their listeners now, who are first told what was said before.
+            self.outbox.flush(room)
+        for told in self._told:
+            try:
+                told(room, entries)
+            except Exception:
+                self.log.failure("Something that follows the hub broke")
         self._wake(attended)
-        if any(isinstance(item.event, Closed) for item in entries):
+        if closing:
             self.outbox.end(room, GOODBYES["room-closed"])
         if any(isinstance(item.event, Forgotten) for item in entries):
             self._drop(room)

@@ -45,7 +45,7 @@ class Outbox:
 
     def add(self, room: str, listener: IListener) -> None:
         """Tell ``listener`` what is put from now on, and nothing that was put before."""
-        self._flush_room(room)
+        self.flush(room)
         audience = self._rooms.setdefault(room, _Audience())
         audience.by_format.setdefault(listener.format, {})[listener] = None
 
@@ -72,23 +72,8 @@ class Outbox:
         if self._call is None:
             self._call = self._clock.callLater(0, self._flush)
 
-    def end(self, room: str, goodbye: Goodbye) -> None:
-        """Tell what is waiting, then take everybody off the room with ``goodbye``."""
-        self._flush_room(room)
-        for listener in list(self.listeners(room)):
-            self._dismiss(room, listener, goodbye)
-
-    def rooms(self) -> list[str]:
-        """Every room that somebody listens to."""
-        return list(self._rooms)
-
-    def _flush(self) -> None:
-        self._call = None
-        due, self._due = self._due, set()
-        for room in due:
-            self._flush_room(room)
-
-    def _flush_room(self, room: str) -> None:
+    def flush(self, room: str) -> None:
+        """Tell the room's listeners what waits, without waiting for the turn's end."""
         audience = self._rooms.get(room)
         if audience is None or not audience.waiting:
             return
@@ -116,6 +101,22 @@ class Outbox:
                 except Exception:
                     self.log.failure("A listener broke and was removed", listener=type(listener).__name__)
                     self._dismiss(room, listener, GOODBYES["internal"])
+
+    def end(self, room: str, goodbye: Goodbye) -> None:
+        """Tell what is waiting, then take everybody off the room with ``goodbye``."""
+        self.flush(room)
+        for listener in list(self.listeners(room)):
+            self._dismiss(room, listener, goodbye)
+
+    def rooms(self) -> list[str]:
+        """Every room that somebody listens to."""
+        return list(self._rooms)
+
+    def _flush(self) -> None:
+        self._call = None
+        due, self._due = self._due, set()
+        for room in due:
+            self.flush(room)
 
     def _dismiss(self, room: str, listener: IListener, goodbye: Goodbye) -> None:
         self.remove(room, listener)

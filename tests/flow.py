@@ -22,6 +22,7 @@ from meet.interfaces import Hear, Here, IFormat, IListener, IStore, Record
 from meet.limits import Limits
 from meet.moments import HOUR
 from meet.session import Session, Sessions
+from meet.wire import decode_event
 
 START = 1_795_528_800.0
 """2026-11-24T14:00:00Z: where a test's clock begins."""
@@ -33,74 +34,69 @@ def chance() -> Callable[[int], bytes]:
     return lambda size: next(numbers).to_bytes(size, "big")
 
 
-class Wire:
-    """The way from one process to a broker; it can be cut, lose entries, and let asks through late.
-
-    It stands where a network stands, before a real broker: `IBroker` as far as a hub uses it.
-    """
+class Exchange:
+    """Carries what one broker tells to several processes, as a network does."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self.broker = broker
+        self._hears: dict[str, list[Hear]] = {}
+
+    def attend(self, room: str, hear: Hear) -> Deferred[None]:
+        hears = self._hears.setdefault(room, [])
+        hears.append(hear)
+
+        def tell(position: Position, body: bytes) -> None:
+            for each in list(hears):
+                each(position, body)
+
+        return self.broker.attend(room, tell)
+
+    def neglect(self, room: str, hear: Hear) -> None:
+        self._hears[room].remove(hear)
+
+
+class Wire:
+    """The way from one process to the broker; it can be cut, and can lose what is told.
+
+    It stands where a network stands: `IBroker` as far as a hub uses it.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
         self.cut = False
         self.losing = False
-        self.holding = False
-        self.published: list[bytes] = []
         self.reads = 0
-        self.attended: list[str] = []
-        self._held: list[tuple[Deferred[None], Callable[[], Deferred[Any]]]] = []
-        self._hears: dict[str, Hear] = {}
+        self.attended: dict[str, Hear] = {}
+        self._exchange = exchange
+        self._broker = exchange.broker
 
     def publish(self, room: str, body: bytes, **guards: Any) -> Deferred[Position]:
-        self.published.append(body)
-        return self._through(lambda: self.broker.publish(room, body, **guards))
+        return self._through(lambda: self._broker.publish(room, body, **guards))
 
     def read(self, room: str) -> Deferred[Look]:
         self.reads += 1
-        if self.cut:
-            return fail(Unavailable("The wire is cut."))
-        return self.broker.read(room)
+        return self._through(lambda: self._broker.read(room))
 
     def attend(self, room: str, hear: Hear) -> Deferred[None]:
-        """Several processes may attend one room of the broker below, as with a real one."""
         if self.cut:
             return fail(Unavailable("The wire is cut."))
-        self.attended.append(room)
-        self._hears[room] = hear
-        others = self.broker._hearing.get(room)
 
-        def both(position: Position, body: bytes) -> None:
-            if others is not None:
-                others(position, body)
-            mine = self._hears.get(room)
-            if mine is not None and not self.losing and not self.cut:
-                mine(position, body)
+        def arrive(position: Position, body: bytes) -> None:
+            if not self.losing and not self.cut:
+                hear(position, body)
 
-        return self.broker.attend(room, both)
+        self.attended[room] = arrive
+        return self._exchange.attend(room, arrive)
 
     def neglect(self, room: str) -> None:
-        self.attended.remove(room)
-        self._hears.pop(room, None)
+        hear = self.attended.pop(room, None)
+        if hear is not None:
+            self._exchange.neglect(room, hear)
 
     def rooms(self) -> Deferred[Sequence[str]]:
-        if self.cut:
-            return fail(Unavailable("The wire is cut."))
-        return self.broker.rooms()
-
-    def let_through(self) -> None:
-        """What was held reaches the broker now, in order."""
-        self.holding = False
-        held, self._held = self._held, []
-        for waiting, _ in held:
-            waiting.callback(None)
+        return self._through(self._broker.rooms)
 
     def _through(self, ask: Callable[[], Deferred[Any]]) -> Deferred[Any]:
-        if self.cut:
-            return fail(Unavailable("The wire is cut."))
-        if not self.holding:
-            return ask()
-        waiting: Deferred[None] = Deferred()
-        self._held.append((waiting, ask))
-        return waiting.addCallback(lambda _: ask())
+        return fail(Unavailable("The wire is cut.")) if self.cut else ask()
 
 
 @implementer(IStore)
@@ -134,9 +130,11 @@ class Flow:
             self.random = chance()
             self.broker = MemoryBroker(self.clock, self.random, self.limits)
             self.broker.start()
+            self.exchange = Exchange(self.broker)
         else:
-            self.clock, self.random, self.broker = beside.clock, beside.random, beside.broker
-        self.wire = Wire(self.broker)
+            self.clock, self.random = beside.clock, beside.random
+            self.broker, self.exchange = beside.broker, beside.exchange
+        self.wire = Wire(self.exchange)
         self.hub = Hub(self.wire, self.clock, self.limits)
         self.admission = Admission(self.limits)
         self.sessions = Sessions(self.hub, self.admission, self.clock, self.limits, self.random)
@@ -205,8 +203,6 @@ class Flow:
     def log(self, room: str = "algebra") -> list[tuple[str, str]]:
         """What this room's talk is in the broker: nick and text."""
         look = self.result(self.broker.read(room))
-        from meet.wire import decode_event
-
         events = [decode_event(body) for _, body in look.tail]
         return [(event.nick, event.text) for event in events if isinstance(event, Said)]
 

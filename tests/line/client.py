@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from meet.line import LineGateway, make_gateway
 from meet.line.protocol import LineProtocol
@@ -66,8 +68,5 @@ class Client:
 
     def lose(self) -> None:
         """The connection is gone."""
-        from twisted.internet.error import ConnectionLost
-        from twisted.python.failure import Failure
-
         self.protocol.connectionLost(Failure(ConnectionLost()))
         self.flow.turn()
