@@ -56,7 +56,7 @@ class Exchange:
 
 
 class Wire:
-    """The way from one process to the broker; it can be cut, and can lose what is told.
+    """The way from one process to the broker; it can be cut, lose what is told, or read nothing.
 
     It stands where a network stands: `IBroker` as far as a hub uses it.
     """
@@ -64,6 +64,7 @@ class Wire:
     def __init__(self, exchange: Exchange) -> None:
         self.cut = False
         self.losing = False
+        self.unreadable = False
         self.reads = 0
         self.attended: dict[str, Hear] = {}
         self._exchange = exchange
@@ -74,6 +75,8 @@ class Wire:
 
     def read(self, room: str) -> Deferred[Look]:
         self.reads += 1
+        if self.unreadable:
+            return fail(Unavailable("Nothing can be read."))
         return self._through(lambda: self._broker.read(room))
 
     def attend(self, room: str, hear: Hear) -> Deferred[None]:

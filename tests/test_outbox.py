@@ -1,0 +1,142 @@
+"""What is said in one turn goes out in one piece, and nobody pays for another's trouble."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.errors import GOODBYES
+from meet.events import Entry, Position, Said
+from meet.interfaces import Here
+from meet.outbox import Outbox
+from meet.wire import encode
+from tests.flow import Ear, Plain
+
+
+def said(text: str, seq: int = 1, by: str = "p1", nick: str = "ann") -> Entry:
+    event = Said(at="2026-11-24T14:00:00.000Z", by=by, nick=nick, via="web", text=text)
+    return Entry(Position("k3q", seq), event, encode(event))
+
+
+class OutboxTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.outbox = Outbox(self.clock)
+
+    def turn(self) -> None:
+        self.clock.advance(0)
+
+    def test_one_write_a_turn(self) -> None:
+        ear = Ear()
+        self.outbox.add("algebra", ear)
+        self.outbox.put("algebra", [said("1"), said("2")])
+        self.outbox.put("algebra", [Here(3, ["bob"], [])])
+        self.outbox.put("algebra", [said("3")])
+        self.assertEqual(ear.pieces, [])
+        self.turn()
+        self.assertEqual(ear.pieces, ["ann:1;ann:2;[3 +bob -];ann:3;"])
+        self.turn()
+        self.assertEqual(len(ear.pieces), 1)
+
+    def test_each_format_writes_an_entry_once(self) -> None:
+        form, other = Plain(), Plain()
+        ears = [Ear(form) for _ in range(50)]
+        for ear in [*ears, Ear(other)]:
+            self.outbox.add("algebra", ear)
+        self.outbox.put("algebra", [said("1"), said("2")])
+        self.turn()
+        self.assertEqual((form.asked, other.asked), (2, 2))
+        self.assertTrue(all(ear.pieces == ["ann:1;ann:2;"] for ear in ears))
+
+    def test_nobody_listens(self) -> None:
+        self.outbox.put("algebra", [said("1")])
+        ear = Ear()
+        self.outbox.add("algebra", ear)
+        self.turn()
+        self.assertEqual(ear.pieces, [])
+
+    def test_rooms_are_apart(self) -> None:
+        here, there = Ear(), Ear()
+        self.outbox.add("algebra", here)
+        self.outbox.add("biology", there)
+        self.outbox.put("algebra", [said("1")])
+        self.turn()
+        self.assertEqual((here.text, there.text), ("ann:1;", ""))
+        self.assertEqual(self.outbox.rooms(), ["algebra", "biology"])
+
+    def test_who_comes_hears_nothing_older(self) -> None:
+        first, second = Ear(), Ear()
+        self.outbox.add("algebra", first)
+        self.outbox.put("algebra", [said("1")])
+        self.outbox.add("algebra", second)
+        self.outbox.put("algebra", [said("2")])
+        self.turn()
+        self.assertEqual(first.pieces, ["ann:1;", "ann:2;"])
+        self.assertEqual(second.pieces, ["ann:2;"])
+
+    def test_who_goes_hears_nothing_more(self) -> None:
+        ear, other = Ear(), Ear()
+        self.outbox.add("algebra", ear)
+        self.outbox.add("algebra", other)
+        self.outbox.put("algebra", [said("1")])
+        self.assertTrue(self.outbox.remove("algebra", ear))
+        self.assertFalse(self.outbox.remove("algebra", ear))
+        self.assertFalse(self.outbox.remove("nowhere", ear))
+        self.turn()
+        self.assertEqual((ear.text, other.text), ("", "ann:1;"))
+
+    def test_own_entries_are_skipped(self) -> None:
+        form = Plain()
+        mine, other = Ear(form, skips="p1"), Ear(form)
+        self.outbox.add("algebra", mine)
+        self.outbox.add("algebra", other)
+        self.outbox.put("algebra", [said("1"), said("2", 2, "p2", "bob"), said("3", 3)])
+        self.turn()
+        self.assertEqual((mine.text, other.text), ("bob:2;", "ann:1;bob:2;ann:3;"))
+        self.outbox.put("algebra", [said("4", 4)])
+        self.turn()
+        self.assertEqual(mine.pieces, ["bob:2;"])
+
+    def test_a_broken_listener_alone_is_removed(self) -> None:
+        form = Plain()
+        ears = [Ear(form) for _ in range(3)]
+        ears[1].broken = True
+        for ear in ears:
+            self.outbox.add("algebra", ear)
+        self.outbox.put("algebra", [said("1")])
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual([ear.ends for ear in ears], [[], ["internal"], []])
+        self.outbox.put("algebra", [said("2")])
+        self.turn()
+        self.assertEqual([ear.text for ear in ears], ["ann:1;ann:2;", "", "ann:1;ann:2;"])
+
+    def test_a_broken_format_costs_only_its_own(self) -> None:
+        form = Plain()
+        form.broken = True
+        broken, whole = [Ear(form), Ear(form)], Ear()
+        for ear in [*broken, whole]:
+            self.outbox.add("algebra", ear)
+        self.outbox.put("algebra", [said("1")])
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual([ear.ends for ear in broken], [["internal"], ["internal"]])
+        self.assertEqual((whole.text, whole.ends), ("ann:1;", []))
+        self.assertEqual(list(self.outbox.listeners("algebra")), [whole])
+
+    def test_the_end_comes_after_what_was_said(self) -> None:
+        ear, other = Ear(), Ear()
+
+        def fails(goodbye: object) -> None:
+            raise RuntimeError("This listener is broken at its end.")
+
+        other.ended = fails  # type: ignore[method-assign, assignment]
+        self.outbox.add("algebra", other)
+        self.outbox.add("algebra", ear)
+        self.outbox.put("algebra", [said("1")])
+        self.outbox.end("algebra", GOODBYES["room-closed"])
+        self.assertEqual((ear.text, ear.ends), ("ann:1;", ["room-closed"]))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.outbox.put("algebra", [said("2")])
+        self.turn()
+        self.assertEqual((ear.text, self.outbox.rooms()), ("ann:1;", []))
