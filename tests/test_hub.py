@@ -11,6 +11,7 @@ from meet.moments import HOUR, moment
 from meet.names import digest
 from meet.wire import encode
 from tests.flow import Ear, Flow
+import pytest
 
 KEY = "open sesame"
 
@@ -49,12 +50,12 @@ class AskTests(HubTestCase):
             flow, who = [(self.here, "ann"), (self.there, "bob")][number % 2]
             flow.hub.ask("algebra", who, Say(text=str(number)))
         self.here.turn()
-        self.assertEqual(ears[0].text, ears[1].text)
-        self.assertEqual([piece.partition(":")[2] for piece in ears[0].text.split(";")[:-1]], list(map(str, range(20))))
+        assert ears[0].text == ears[1].text
+        assert [piece.partition(":")[2] for piece in ears[0].text.split(";")[:-1]] == list(map(str, range(20)))
 
     def test_the_asker_knows_when_this_process_has_heard_it(self) -> None:
         position = self.say(self.here, "hi")
-        self.assertEqual(self.here.result(self.here.hub.feed("algebra")).last, position)
+        assert self.here.result(self.here.hub.feed("algebra")).last == position
 
     def test_decided_again_when_a_ruling_came_between(self) -> None:
         ear = self.listen(self.there)
@@ -62,8 +63,8 @@ class AskTests(HubTestCase):
         self.ask(self.here, Extend(ends=self.here.now + 2 * HOUR))
         self.there.wire.losing = False
         self.say(self.there, "still here", "bob")
-        self.assertEqual(ear.text, "Extended;bob:still here;")
-        self.assertEqual(self.here.log(), [("bob", "still here")])
+        assert ear.text == "Extended;bob:still here;"
+        assert self.here.log() == [("bob", "still here")]
 
     def test_refused_when_the_room_has_closed_unheard(self) -> None:
         ear = self.listen(self.there)
@@ -71,40 +72,40 @@ class AskTests(HubTestCase):
         self.ask(self.here, Close())
         self.there.wire.losing = False
         refused = self.there.refusal(self.there.hub.ask("algebra", "bob", Say(text="too late")))
-        self.assertEqual(refused.code, "room-closed")
-        self.assertEqual(self.here.log(), [])
-        self.assertTrue(ear.text.startswith("Closed;"), ear.text)
-        self.assertEqual(ear.ends, ["room-closed"])
+        assert refused.code == "room-closed"
+        assert self.here.log() == []
+        assert ear.text.startswith("Closed;"), ear.text
+        assert ear.ends == ["room-closed"]
 
     def test_a_nick_taken_unheard_is_taken(self) -> None:
         self.there.wire.losing = True
         self.ask(self.here, Join(nick="cy", via="web"), "cy1")
         self.there.wire.losing = False
         refused = self.there.refusal(self.there.hub.ask("algebra", "cy2", Join(nick="Cy", via="web")))
-        self.assertEqual((refused.code, refused.detail), ("nick-taken", "That nick is taken here. Try Cy_2?"))
+        assert (refused.code, refused.detail) == ("nick-taken", "That nick is taken here. Try Cy_2?")
 
     def test_two_who_want_one_nick_at_once(self) -> None:
         first = self.here.hub.ask("algebra", "cy1", Join(nick="cy", via="web"))
         second = self.there.hub.ask("algebra", "cy2", Join(nick="cy", via="web"))
         self.here.result(first)
-        self.assertEqual(self.there.refusal(second).code, "nick-taken")
-        self.assertEqual(self.here.nicks(), ["ann", "bob", "cy"])
+        assert self.there.refusal(second).code == "nick-taken"
+        assert self.here.nicks() == ["ann", "bob", "cy"]
 
     def test_a_broker_that_is_away_accepts_nothing(self) -> None:
         self.here.wire.cut = True
         refused = self.here.refusal(self.here.hub.ask("algebra", "ann", Say(text="hi")))
-        self.assertEqual(refused.code, "unavailable")
+        assert refused.code == "unavailable"
         self.here.wire.cut = False
         self.say(self.here, "again")
-        self.assertEqual(self.here.log(), [("ann", "again")])
+        assert self.here.log() == [("ann", "again")]
 
     def test_a_room_that_was_never_opened(self) -> None:
         refused = self.here.refusal(self.here.hub.ask("biology", "ann", Say(text="hi")))
-        self.assertEqual(refused.code, "no-room")
+        assert refused.code == "no-room"
 
     def test_an_unknown_room_away_from_the_broker(self) -> None:
         self.here.wire.cut = True
-        self.assertEqual(self.here.refusal(self.here.hub.ask("biology", "ann", Say(text="hi"))).code, "unavailable")
+        assert self.here.refusal(self.here.hub.ask("biology", "ann", Say(text="hi"))).code == "unavailable"
 
     def test_an_entry_that_was_accepted_but_never_told_is_read(self) -> None:
         ear = self.listen(self.here)
@@ -113,15 +114,15 @@ class AskTests(HubTestCase):
         self.here.turn()
         self.assertNoResult(asked)
         self.here.pass_time(3)
-        self.assertEqual(self.here.result(asked), self.here.result(self.here.hub.feed("algebra")).last)
-        self.assertEqual(ear.text, "ann:hi;")
+        assert self.here.result(asked) == self.here.result(self.here.hub.feed("algebra")).last
+        assert ear.text == "ann:hi;"
 
     def test_a_ref_is_said_once_from_anywhere(self) -> None:
         ear = self.listen(self.here)
         first = self.here.hub.ask("algebra", "ann", Say(text="hi", ref="7"))
         second = self.there.hub.ask("algebra", "ann", Say(text="hi", ref="7"))
-        self.assertEqual(self.here.result(first), self.there.result(second))
-        self.assertEqual(ear.text, "ann:hi;")
+        assert self.here.result(first) == self.there.result(second)
+        assert ear.text == "ann:hi;"
 
 
 class HoleTests(HubTestCase):
@@ -132,9 +133,9 @@ class HoleTests(HubTestCase):
         self.say(self.here, "2")
         self.there.wire.losing = False
         self.say(self.here, "3")
-        self.assertEqual(ear.text, "ann:1;ann:2;ann:3;")
+        assert ear.text == "ann:1;ann:2;ann:3;"
         self.say(self.here, "4")
-        self.assertEqual(ear.text, "ann:1;ann:2;ann:3;ann:4;")
+        assert ear.text == "ann:1;ann:2;ann:3;ann:4;"
 
     def test_read_again_until_the_broker_is_back(self) -> None:
         ear = self.listen(self.there)
@@ -143,12 +144,12 @@ class HoleTests(HubTestCase):
         self.there.wire.losing = False
         self.there.wire.unreadable = True
         self.say(self.here, "2")
-        self.assertEqual(ear.text, "")
+        assert ear.text == ""
         self.here.pass_time(5)
-        self.assertEqual(ear.text, "")
+        assert ear.text == ""
         self.there.wire.unreadable = False
         self.here.pass_time(3)
-        self.assertEqual(ear.text, "ann:1;ann:2;")
+        assert ear.text == "ann:1;ann:2;"
 
     def test_a_leaving_that_was_lost_is_still_a_leaving(self) -> None:
         session = self.here.join("cy")
@@ -158,9 +159,9 @@ class HoleTests(HubTestCase):
         self.here.result(session.leave())
         self.there.wire.losing = False
         self.say(self.here, "1")
-        self.assertIn("-cy(lost);", ear.text)
+        assert "-cy(lost);" in ear.text
         self.there.pass_time(1)
-        self.assertTrue(ear.text.endswith("[2 + -cy];"), ear.text)
+        assert ear.text.endswith("[2 + -cy];"), ear.text
 
     def test_talk_lost_for_good_ends_those_who_listen(self) -> None:
         here = Flow(entries_in_tail=3)
@@ -174,11 +175,11 @@ class HoleTests(HubTestCase):
             here.result(ann.ask(Say(text=str(number))))
         there.wire.losing = False
         here.result(ann.ask(Say(text="5")))
-        self.assertEqual(ear.ends, ["internal"])
+        assert ear.ends == ["internal"]
         again = Ear()
         since = there.result(there.hub.listen("algebra", again, Position("old", 1)))
-        self.assertFalse(since.resumed)
-        self.assertEqual([item.event.text for item in since.entries], ["3", "4", "5"])
+        assert not since.resumed
+        assert [item.event.text for item in since.entries] == ["3", "4", "5"]
 
     def test_another_log_ends_those_who_listen(self) -> None:
         ear = self.listen(self.there)
@@ -188,24 +189,24 @@ class HoleTests(HubTestCase):
         self.ask(self.here, Open(title="Anew", ends=self.here.now + HOUR, limit=140, lock="x"), who="")
         self.there.wire.losing = False
         self.ask(self.here, Join(nick="ann", via="web"))
-        self.assertEqual(ear.ends, ["internal"])
-        self.assertEqual(self.there.nicks(), ["ann"])
+        assert ear.ends == ["internal"]
+        assert self.there.nicks() == ["ann"]
 
 
 class ListenTests(HubTestCase):
     def test_only_an_open_room_can_be_listened_to(self) -> None:
         refused = self.here.refusal(self.here.hub.listen("biology", Ear()))
-        self.assertEqual(refused.code, "no-room")
+        assert refused.code == "no-room"
         self.ask(self.here, Close())
-        self.assertEqual(self.here.refusal(self.here.hub.listen("algebra", Ear())).code, "room-closed")
+        assert self.here.refusal(self.here.hub.listen("algebra", Ear())).code == "room-closed"
 
     def test_who_comes_back_gets_what_was_missed(self) -> None:
         position = self.say(self.here, "1")
         self.say(self.here, "2")
         self.say(self.here, "3")
         since = self.there.result(self.there.hub.listen("algebra", Ear(), position))
-        self.assertTrue(since.resumed)
-        self.assertEqual([item.event.text for item in since.entries], ["2", "3"])
+        assert since.resumed
+        assert [item.event.text for item in since.entries] == ["2", "3"]
 
     def test_between_missed_and_live_nothing_is_lost_or_doubled(self) -> None:
         ear = Ear()
@@ -215,7 +216,7 @@ class ListenTests(HubTestCase):
         since = self.there.result(listening)
         heard = [item.event.text for item in since.entries]
         heard.extend(piece.partition(":")[2] for piece in ear.text.split(";")[:-1])
-        self.assertEqual(heard, ["1", "2"])
+        assert heard == ["1", "2"]
 
     def test_the_closing_ends_each_once_after_the_last_words(self) -> None:
         lurker, sitter = self.listen(self.here), Ear()
@@ -228,21 +229,21 @@ class ListenTests(HubTestCase):
         self.here.hub.ask("algebra", "ann", Close())
         self.here.turn()
         for ear in (lurker, sitter):
-            self.assertEqual((ear.text, ear.ends), ("ann:bye;Closed;", ["room-closed"]))
+            assert (ear.text, ear.ends) == ("ann:bye;Closed;", ["room-closed"])
 
     def test_ignored_hears_nothing(self) -> None:
         ear = self.listen(self.here)
         self.here.hub.ignore("algebra", ear)
         self.here.hub.ignore("algebra", ear)
         self.say(self.here, "1")
-        self.assertEqual((ear.text, ear.ends), ("", []))
+        assert (ear.text, ear.ends) == ("", [])
 
     def test_comings_and_goings_are_told_as_a_digest(self) -> None:
         ear = self.listen(self.there)
         self.here.join("cy")
         self.here.join("dan")
         self.here.pass_time(1)
-        self.assertTrue(ear.text.endswith("[4 +cy,dan -];"), ear.text)
+        assert ear.text.endswith("[4 +cy,dan -];"), ear.text
 
     def test_a_follower_that_breaks_holds_nobody_up(self) -> None:
         def breaks(room: str, entries: object) -> None:
@@ -251,15 +252,15 @@ class ListenTests(HubTestCase):
         self.here.hub.follow(breaks)
         ear = self.listen(self.here)
         self.say(self.here, "1")
-        self.assertEqual(ear.text, "ann:1;")
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        assert ear.text == "ann:1;"
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
 
     def test_stopping_says_goodbye(self) -> None:
         ear = self.listen(self.here)
         self.here.hub.stop(GOODBYES["shutting-down"])
-        self.assertEqual(ear.ends, ["shutting-down"])
-        self.assertEqual(self.here.wire.attended, {})
-        with self.assertRaises(Unavailable):
+        assert ear.ends == ["shutting-down"]
+        assert self.here.wire.attended == {}
+        with pytest.raises(Unavailable):
             self.here.result(self.here.hub.feed("algebra"))
 
 
@@ -267,49 +268,49 @@ class MemoryTests(HubTestCase):
     def test_one_reading_serves_all_who_ask_at_once(self) -> None:
         flow = Flow(self.here)
         asked = [flow.hub.feed("algebra") for _ in range(10)]
-        self.assertEqual(len({id(flow.result(each)) for each in asked}), 1)
-        self.assertEqual(flow.wire.reads, 1)
+        assert len({id(flow.result(each)) for each in asked}) == 1
+        assert flow.wire.reads == 1
 
     def test_all_who_wait_for_a_room_learn_that_the_broker_is_away(self) -> None:
         flow = Flow(self.here)
         flow.wire.cut = True
         for asked in [flow.hub.feed("algebra"), flow.hub.feed("algebra")]:
-            with self.assertRaises(Unavailable):
+            with pytest.raises(Unavailable):
                 flow.result(asked)
         flow.wire.cut = False
-        self.assertTrue(flow.result(flow.hub.feed("algebra")).room.exists)
+        assert flow.result(flow.hub.feed("algebra")).room.exists
 
     def test_a_room_that_nobody_listens_to_is_let_go(self) -> None:
-        self.assertEqual(list(self.here.wire.attended), ["algebra"])
+        assert list(self.here.wire.attended) == ["algebra"]
         self.here.pass_time(self.here.limits.feed_linger + 1)
-        self.assertEqual(list(self.here.wire.attended), [])
+        assert list(self.here.wire.attended) == []
         self.say(self.here, "back")
-        self.assertEqual(list(self.here.wire.attended), ["algebra"])
+        assert list(self.here.wire.attended) == ["algebra"]
 
     def test_a_room_with_a_listener_stays(self) -> None:
         ear = self.listen(self.here)
         self.here.pass_time(10 * self.here.limits.feed_linger)
-        self.assertEqual(list(self.here.wire.attended), ["algebra"])
+        assert list(self.here.wire.attended) == ["algebra"]
         self.say(self.there, "1", "bob")
-        self.assertEqual(ear.text, "bob:1;")
+        assert ear.text == "bob:1;"
         self.here.hub.ignore("algebra", ear)
         self.here.pass_time(self.here.limits.feed_linger + 1)
-        self.assertEqual(list(self.here.wire.attended), [])
+        assert list(self.here.wire.attended) == []
 
     def test_a_room_that_is_held_stays(self) -> None:
         releases = [self.here.hub.hold("algebra"), self.here.hub.hold("algebra")]
         releases[0]()
         releases[0]()
         self.here.pass_time(10 * self.here.limits.feed_linger)
-        self.assertEqual(list(self.here.wire.attended), ["algebra"])
+        assert list(self.here.wire.attended) == ["algebra"]
         releases[1]()
         self.here.pass_time(self.here.limits.feed_linger + 1)
-        self.assertEqual(list(self.here.wire.attended), [])
+        assert list(self.here.wire.attended) == []
 
     def test_a_forgotten_room_can_begin_again(self) -> None:
         self.ask(self.here, Close())
         forgotten = encode(Forgotten(at=moment(self.here.now)))
         self.here.result(self.here.broker.drop("algebra", forgotten))
-        self.assertEqual(self.here.refusal(self.here.hub.listen("algebra", Ear())).code, "no-room")
+        assert self.here.refusal(self.here.hub.listen("algebra", Ear())).code == "no-room"
         self.here.open(title="Anew")
-        self.assertEqual(self.there.result(self.there.hub.feed("algebra")).room.title, "Anew")
+        assert self.there.result(self.there.hub.feed("algebra")).room.title == "Anew"

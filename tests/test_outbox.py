@@ -32,11 +32,11 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.put("algebra", [said("1"), said("2")])
         self.outbox.put("algebra", [Here(3, ["bob"], [])])
         self.outbox.put("algebra", [said("3")])
-        self.assertEqual(ear.pieces, [])
+        assert ear.pieces == []
         self.turn()
-        self.assertEqual(ear.pieces, ["ann:1;ann:2;[3 +bob -];ann:3;"])
+        assert ear.pieces == ["ann:1;ann:2;[3 +bob -];ann:3;"]
         self.turn()
-        self.assertEqual(len(ear.pieces), 1)
+        assert len(ear.pieces) == 1
 
     def test_each_format_writes_an_entry_once(self) -> None:
         form, other = Plain(), Plain()
@@ -45,15 +45,15 @@ class OutboxTests(SynchronousTestCase):
             self.outbox.add("algebra", ear)
         self.outbox.put("algebra", [said("1"), said("2")])
         self.turn()
-        self.assertEqual((form.asked, other.asked), (2, 2))
-        self.assertTrue(all(ear.pieces == ["ann:1;ann:2;"] for ear in ears))
+        assert (form.asked, other.asked) == (2, 2)
+        assert all(ear.pieces == ["ann:1;ann:2;"] for ear in ears)
 
     def test_nobody_listens(self) -> None:
         self.outbox.put("algebra", [said("1")])
         ear = Ear()
         self.outbox.add("algebra", ear)
         self.turn()
-        self.assertEqual(ear.pieces, [])
+        assert ear.pieces == []
 
     def test_rooms_are_apart(self) -> None:
         here, there = Ear(), Ear()
@@ -61,8 +61,8 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.add("biology", there)
         self.outbox.put("algebra", [said("1")])
         self.turn()
-        self.assertEqual((here.text, there.text), ("ann:1;", ""))
-        self.assertEqual(self.outbox.rooms(), ["algebra", "biology"])
+        assert (here.text, there.text) == ("ann:1;", "")
+        assert self.outbox.rooms() == ["algebra", "biology"]
 
     def test_who_comes_hears_nothing_older(self) -> None:
         first, second = Ear(), Ear()
@@ -71,19 +71,19 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.add("algebra", second)
         self.outbox.put("algebra", [said("2")])
         self.turn()
-        self.assertEqual(first.pieces, ["ann:1;", "ann:2;"])
-        self.assertEqual(second.pieces, ["ann:2;"])
+        assert first.pieces == ["ann:1;", "ann:2;"]
+        assert second.pieces == ["ann:2;"]
 
     def test_who_goes_hears_nothing_more(self) -> None:
         ear, other = Ear(), Ear()
         self.outbox.add("algebra", ear)
         self.outbox.add("algebra", other)
         self.outbox.put("algebra", [said("1")])
-        self.assertTrue(self.outbox.remove("algebra", ear))
-        self.assertFalse(self.outbox.remove("algebra", ear))
-        self.assertFalse(self.outbox.remove("nowhere", ear))
+        assert self.outbox.remove("algebra", ear)
+        assert not self.outbox.remove("algebra", ear)
+        assert not self.outbox.remove("nowhere", ear)
         self.turn()
-        self.assertEqual((ear.text, other.text), ("", "ann:1;"))
+        assert (ear.text, other.text) == ("", "ann:1;")
 
     def test_own_entries_are_skipped(self) -> None:
         form = Plain()
@@ -92,10 +92,10 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.add("algebra", other)
         self.outbox.put("algebra", [said("1"), said("2", 2, "p2", "bob"), said("3", 3)])
         self.turn()
-        self.assertEqual((mine.text, other.text), ("bob:2;", "ann:1;bob:2;ann:3;"))
+        assert (mine.text, other.text) == ("bob:2;", "ann:1;bob:2;ann:3;")
         self.outbox.put("algebra", [said("4", 4)])
         self.turn()
-        self.assertEqual(mine.pieces, ["bob:2;"])
+        assert mine.pieces == ["bob:2;"]
 
     def test_a_broken_listener_alone_is_removed(self) -> None:
         form = Plain()
@@ -105,11 +105,11 @@ class OutboxTests(SynchronousTestCase):
             self.outbox.add("algebra", ear)
         self.outbox.put("algebra", [said("1")])
         self.turn()
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        self.assertEqual([ear.ends for ear in ears], [[], ["internal"], []])
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        assert [ear.ends for ear in ears] == [[], ["internal"], []]
         self.outbox.put("algebra", [said("2")])
         self.turn()
-        self.assertEqual([ear.text for ear in ears], ["ann:1;ann:2;", "", "ann:1;ann:2;"])
+        assert [ear.text for ear in ears] == ["ann:1;ann:2;", "", "ann:1;ann:2;"]
 
     def test_a_broken_format_costs_only_its_own(self) -> None:
         form = Plain()
@@ -119,10 +119,10 @@ class OutboxTests(SynchronousTestCase):
             self.outbox.add("algebra", ear)
         self.outbox.put("algebra", [said("1")])
         self.turn()
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        self.assertEqual([ear.ends for ear in broken], [["internal"], ["internal"]])
-        self.assertEqual((whole.text, whole.ends), ("ann:1;", []))
-        self.assertEqual(list(self.outbox.listeners("algebra")), [whole])
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        assert [ear.ends for ear in broken] == [["internal"], ["internal"]]
+        assert (whole.text, whole.ends) == ("ann:1;", [])
+        assert list(self.outbox.listeners("algebra")) == [whole]
 
     def test_the_end_comes_after_what_was_said(self) -> None:
         ear, other = Ear(), Ear()
@@ -135,8 +135,8 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.add("algebra", ear)
         self.outbox.put("algebra", [said("1")])
         self.outbox.end("algebra", GOODBYES["room-closed"])
-        self.assertEqual((ear.text, ear.ends), ("ann:1;", ["room-closed"]))
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        assert (ear.text, ear.ends) == ("ann:1;", ["room-closed"])
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
         self.outbox.put("algebra", [said("2")])
         self.turn()
-        self.assertEqual((ear.text, self.outbox.rooms()), ("ann:1;", []))
+        assert (ear.text, self.outbox.rooms()) == ("ann:1;", [])
