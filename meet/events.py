@@ -5,7 +5,8 @@ An event says by its class where it is remembered:
 * without a ``key`` it is *talk*: remembered in order, bounded, as the room's tail;
 * with one it is *state*: only the newest for each key counts; one that ``forgets`` drops
   its key;
-* a state event that is a ``ruling`` changes what may be asked.
+* a state event that is a ``ruling`` changes what may be asked: how the room is, and who
+  its hosts are.
 
 On the wire an event is a flat JSON object; ``kind`` is the class's name in lower case.
 Readers ignore keys and kinds that they do not know.
@@ -36,9 +37,13 @@ class Position(NamedTuple):
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=str.lower, omit_defaults=True):
     """Something that became true; ``at`` is a moment for display, order is the position."""
 
-    ruling: ClassVar[bool] = False
     forgets: ClassVar[bool] = False
     at: str
+
+    @property
+    def ruling(self) -> bool:
+        """Whether this changes what may be asked of the room."""
+        return False
 
     @property
     def key(self) -> str | None:
@@ -47,21 +52,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=str
 
 
 class Presence(Event, frozen=True, kw_only=True, tag=None):
-    """An event about who is here; told to people as a digest, not one by one."""
+    """An event about who is here; told to people as a digest, not one by one.
+
+    ``host`` says whether they hold the host key: from now on, or until they left.
+    """
 
     by: str
     nick: str
+    host: bool = False
 
     @property
     def key(self) -> str:
         """The nick's own key: who holds it, holds the nick in the whole system."""
         return who_key(self.nick)
 
+    @property
+    def ruling(self) -> bool:
+        """The coming and going of hosts decides what may be asked."""
+        return self.host
+
 
 class Opened(Event, frozen=True, kw_only=True):
     """The room began.  ``lock`` is the digest of the host key, ``limit`` characters a line."""
 
-    ruling: ClassVar[bool] = True
     name: str
     title: str
     ends: str
@@ -73,12 +86,16 @@ class Opened(Event, frozen=True, kw_only=True):
         """One opening a log."""
         return "opened"
 
+    @property
+    def ruling(self) -> bool:
+        """Before it nothing may be asked."""
+        return True
+
 
 class Joined(Presence, frozen=True, kw_only=True):
     """A participant came in ``via`` a door, or is known again after a break."""
 
     via: str
-    host: bool = False
 
 
 class Renamed(Presence, frozen=True, kw_only=True):
@@ -89,7 +106,6 @@ class Renamed(Presence, frozen=True, kw_only=True):
 
     was: str
     via: str
-    host: bool = False
 
 
 class Left(Presence, frozen=True, kw_only=True):
@@ -125,7 +141,6 @@ class Retitled(Event, frozen=True, kw_only=True):
 class Extended(Event, frozen=True, kw_only=True):
     """The room ends at another time."""
 
-    ruling: ClassVar[bool] = True
     by: str
     nick: str
     ends: str
@@ -135,17 +150,31 @@ class Extended(Event, frozen=True, kw_only=True):
         """The newest end counts."""
         return "ends"
 
+    @property
+    def ruling(self) -> bool:
+        """It decides until when anything may be asked."""
+        return True
+
 
 class Closed(Event, frozen=True, kw_only=True):
-    """The room ended; ``because`` is ``time`` or ``host``.  Nothing is said after it."""
+    """The room ended; ``because`` is ``time`` or ``host``; only a host has ``by`` and ``nick``.
 
-    ruling: ClassVar[bool] = True
+    Nothing is said after it.
+    """
+
     because: str
+    by: str = ""
+    nick: str = ""
 
     @property
     def key(self) -> str:
         """A room closes once."""
         return "closed"
+
+    @property
+    def ruling(self) -> bool:
+        """After it nothing may be asked."""
+        return True
 
 
 class Forgotten(Event, frozen=True, kw_only=True):

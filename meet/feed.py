@@ -151,6 +151,8 @@ class Feed:
             self._remember_setting(item)
             if position.seq > known:
                 caught.append(item)
+        # The newest ruling may be one that forgot its key: a host left.
+        self.room.ruled = look.law
         talk = [entry(position, body) for position, body in look.tail]
         caught.extend(item for item in talk if item.position.seq > known)
         still = dict(self.room.people.held())

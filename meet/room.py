@@ -3,7 +3,8 @@
 `Room.decide` is the only place in Meet that says no for the room's own sake; it is pure.
 `Room.apply` takes every entry of the log in order; it is total, deterministic, and never
 refuses, because nothing untrue is ever numbered.  A room's state is the work of its state
-entries alone, so the newest entry for each key gives the same room as the whole log does.
+entries alone, so the newest entry for each key, and the law's position, give the same room
+as the whole log does.
 """
 
 from __future__ import annotations
@@ -184,7 +185,7 @@ class Room:
 
     def _leave(self, command: Leave, who: str, now: float) -> Event:
         person = self._participant(who)
-        return Left(at=moment(now), by=who, nick=person.nick, because=command.because)
+        return Left(at=moment(now), by=who, nick=person.nick, because=command.because, host=person.host)
 
     def _give_up(self, command: GiveUp, who: str, now: float) -> Event:
         person = self._participant(who)
@@ -192,7 +193,7 @@ class Room:
         holder = self.people.holder(key)
         if holder is None or holder.id != who or key == who_key(person.nick):
             raise Refused("bad-nick", f"{command.nick} is not a nick that you could give up.")
-        return Left(at=moment(now), by=who, nick=holder.nick, because="renamed")
+        return Left(at=moment(now), by=who, nick=holder.nick, because="renamed", host=holder.host)
 
     def _retitle(self, command: Retitle, who: str, now: float) -> Event:
         person = self._host(who)
@@ -206,8 +207,8 @@ class Room:
     def _close(self, command: Close, who: str, now: float) -> Event:
         if now >= self.ends:
             return Closed(at=moment(now), because="time")
-        self._host(who)
-        return Closed(at=moment(now), because="host")
+        person = self._host(who)
+        return Closed(at=moment(now), because="host", by=who, nick=person.nick)
 
     def _taken(self, nick: str) -> Refused:
         other = names.another_nick(nick, self.people.skeletons())
