@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from meet import names
 from meet.admission import Admission
 from meet.commands import Command, GiveUp, Join, Leave, Open, Rename, Say
-from meet.errors import GOODBYES, Goodbye, Refused
+from meet.errors import GOODBYES, Goodbye, Refused, Unavailable
 from meet.events import Closed, Entry, Left, Position, who_key
 from meet.feed import Feed, Since
 from meet.hub import Hub
@@ -313,7 +313,10 @@ class Sessions:
         self, key: tuple[str, str], via: str, address: str, nick: str, token: str, host_key: str
     ) -> Generator[Deferred[Any], Any, Session]:
         room, identity = key
-        feed: Feed = yield self.hub.feed(room)
+        try:
+            feed: Feed = yield self.hub.feed(room)
+        except Unavailable as away:
+            raise Refused("unavailable", str(away)) from None
         release = self.hub.hold(room)
         try:
             person = feed.room.people.person(identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.commands import Close, Extend, Join, Open, Say
@@ -11,7 +12,6 @@ from meet.moments import HOUR, moment
 from meet.names import digest
 from meet.wire import encode
 from tests.flow import Ear, Flow
-import pytest
 
 KEY = "open sesame"
 
