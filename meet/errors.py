@@ -37,6 +37,7 @@ REFUSALS: dict[str, Refusal] = {
     "no-session": Refusal(401, "451", "Nobody is in the room under that token."),
     "not-here": Refusal(403, "442", "You are not in that room."),
     "not-host": Refusal(403, "482", "Only the host can do that."),
+    "other-site": Refusal(403, "FAIL", "That came from another site."),
     "wrong-key": Refusal(403, "482", "That is not the host key of this room."),
     "no-room": Refusal(404, "403", "There is no such room."),
     "not-found": Refusal(404, "401", "There is nothing at that address."),

@@ -1,0 +1,31 @@
+"""The web door: pages, JSON, server-sent events, long-poll and WebSocket on one port.
+
+================  ==========================================================================
+module            what it is
+================  ==========================================================================
+``gateway``       the door as the assembly sees it: its factory, and its end
+``site``          HTTP: connections and requests, and the bounds on both
+``security``      headers of every answer; other sites' pages are refused
+``problems``      how the web says no: problem documents to programs, a page to people
+``asking``        what every route needs: a room, a place in it, a safe way to wait
+``api``           the routes of programs
+``stream``        hearing by HTTP: event streams and long-poll
+``socket``        hearing and asking by WebSocket: Autobahn's part
+``conversation``  hearing and asking by WebSocket: the room's part
+``formats``       entries as frames, events and pairs, written once for all
+``pages``         the routes of people: links and forms, without scripts
+``visitor``       who comes by pages: the cookies
+``transcript``    whole rooms, as a page and as text
+``rooms``         free names for new rooms
+``views``         a room as objects for programs and values for templates
+``look``          templates and static files
+================  ==========================================================================
+
+Importing klein installs the reactor, so only the assembly imports this package, late.
+"""
+
+from __future__ import annotations
+
+from meet.web.gateway import WebGateway, make_gateway
+
+__all__ = ["WebGateway", "make_gateway"]

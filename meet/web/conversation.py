@@ -1,0 +1,222 @@
+"""One WebSocket's talk with a room, without the WebSocket: texts in, texts out.
+
+It comes in first; what the client sends meanwhile waits, bounded and in order.  Asks are
+decided in the order in which they came.  A refusal answers the one ask; a client that
+sends nonsense, or too much, is told goodbye by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from meet import wire
+from meet.errors import GOODBYES, Goodbye, Refused, Unavailable
+from meet.events import Position
+from meet.feed import Feed, Since
+from meet.house import House
+from meet.interfaces import IListener
+from meet.limits import Bucket
+from meet.session import Session
+from meet.web import views
+from meet.web.formats import SOCKET, frame
+
+_WAITING = 64
+"""Messages that may wait while their sender comes in."""
+
+_MINUTE = 60.0
+_COMMANDS_SPAN = 30.0
+_WITHIN = 5
+"""Seconds over which those who are told to come again should spread."""
+
+REFUSED = Goodbye("refused", 4100, "You were not let in.", False)
+"""How a connection ends that was refused before its welcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a handshake asks for.  With neither nick nor token it is a lurker's."""
+
+    room: str
+    address: str
+    nick: str
+    token: str
+    host_key: str
+    after: Position | None
+
+
+def goodbye_object(goodbye: Goodbye) -> dict[str, Any]:
+    """A goodbye as clients get it."""
+    told: dict[str, Any] = {"kind": "goodbye", "name": goodbye.name, "again": goodbye.again, "detail": goodbye.text}
+    if goodbye.again:
+        told["within"] = _WITHIN
+    return told
+
+
+@implementer(IListener)
+class Conversation:
+    """``write`` takes bytes for the connection; ``close`` ends it after what was written."""
+
+    log = Logger()
+    format = SOCKET
+    skips = ""
+
+    def __init__(
+        self, house: House, visit: Visit, write: Callable[[bytes], None], close: Callable[[Goodbye], None]
+    ) -> None:
+        self._house = house
+        self._visit = visit
+        self._write = write
+        self._close = close
+        self._feed: Feed | None = None
+        self._session: Session | None = None
+        self._waiting: list[bytes] = []
+        self._over = False
+        limits = house.limits
+        self._bad = Bucket(limits.bad_input_per_connection, _MINUTE)
+        self._asks = Bucket(limits.commands_per_connection, _COMMANDS_SPAN)
+
+    def begin(self) -> None:
+        """Come in; once, before all else."""
+        Deferred.fromCoroutine(self._enter()).addErrback(self._broken)
+
+    def take(self, payload: bytes) -> None:
+        """Take one text from the client."""
+        if self._over:
+            return
+        if not self._asks.take(self._house.clock.seconds()):
+            self.end(GOODBYES["too-fast"])
+        elif self._feed is not None:
+            self._take(payload)
+        elif len(self._waiting) >= _WAITING:
+            self.end(GOODBYES["too-fast"])
+        else:
+            self._waiting.append(payload)
+
+    def take_binary(self) -> None:
+        """The client sent bytes that are no text."""
+        if not self._over:
+            self._refuse(Refused("bad-input", "Messages are texts, not binary."), "", bad=True)
+
+    def heard(self, data: bytes) -> None:
+        """As `IListener` says."""
+        if not self._over:
+            self._write(data)
+
+    def ended(self, goodbye: Goodbye) -> None:
+        """As `IListener` says."""
+        self.end(goodbye)
+
+    def end(self, goodbye: Goodbye) -> None:
+        """Say ``goodbye`` and close; the place is kept as for any lost connection."""
+        if self._over:
+            return
+        self._tell(goodbye_object(goodbye))
+        self._close(goodbye)
+        self.gone()
+
+    def gone(self) -> None:
+        """The connection is lost, or as good as lost."""
+        if self._over:
+            return
+        self._over = True
+        self._waiting.clear()
+        if self._session is not None:
+            self._session.detach(self)
+        elif self._feed is not None:
+            self._house.hub.ignore(self._visit.room, self)
+
+    async def _enter(self) -> None:
+        try:
+            feed, since = await self._come_in()
+        except Refused as refused:
+            self._turn_away(refused)
+            return
+        except Unavailable as away:
+            self._turn_away(Refused("unavailable", str(away) or "A part of Meet is away. Try again in a moment."))
+            return
+        if since is None:
+            return
+        self._feed = feed
+        now = self._house.clock.seconds()
+        self._tell(views.welcome(feed, self._house.limits, now, self._session, since))
+        waiting, self._waiting = self._waiting, []
+        for payload in waiting:
+            if not self._over:
+                self._take(payload)
+
+    async def _come_in(self) -> tuple[Feed, Since | None]:
+        visit, hub = self._visit, self._house.hub
+        if visit.nick or visit.token:
+            session = await self._house.sessions.join(
+                visit.room,
+                via="web",
+                address=visit.address,
+                nick=visit.nick,
+                token=visit.token,
+                host_key=visit.host_key,
+            )
+            if self._over:
+                # The connection was lost meanwhile: joining has begun the time of grace.
+                return session.feed, None
+            since = session.attach(self, visit.after)
+            self._session = session
+            return session.feed, since
+        since = await hub.listen(visit.room, self, visit.after)
+        if self._over:
+            hub.ignore(visit.room, self)
+            return await hub.feed(visit.room), None
+        return await hub.feed(visit.room), since
+
+    def _turn_away(self, refused: Refused) -> None:
+        if self._over:
+            return
+        self._tell({"kind": "refused", "ref": "", "code": refused.code, "detail": refused.detail})
+        self._close(REFUSED)
+        self.gone()
+
+    def _take(self, payload: bytes) -> None:
+        try:
+            asked = wire.asked(payload, self._house.clock.seconds())
+        except Refused as refused:
+            bad = refused.code in ("bad-input", "unknown-ask")
+            self._refuse(refused, wire.refused_ref(payload), bad=bad)
+            return
+        match asked.ask:
+            case wire.Beat():
+                self._tell({"kind": "beat"})
+            case wire.Who():
+                assert self._feed is not None
+                self._tell({"kind": "who", "names": views.nicks(self._feed)})
+            case command:
+                if self._session is None:
+                    self._refuse(Refused("not-here", "You only listen. Come in with a nick first."), asked.ref)
+                    return
+                self._session.ask(command).addErrback(self._not_granted, asked.ref)
+
+    def _not_granted(self, failure: Failure, ref: str) -> None:
+        refused = failure.value
+        if not isinstance(refused, Refused):
+            self._broken(failure)
+        else:
+            self._refuse(refused, ref)
+
+    def _refuse(self, refused: Refused, ref: str, *, bad: bool = False) -> None:
+        ref = ref[: self._house.limits.characters_in_ref]
+        self._tell({"kind": "refused", "ref": ref, "code": refused.code, "detail": refused.detail})
+        if bad and not self._bad.take(self._house.clock.seconds()):
+            self.end(GOODBYES["bad-input"])
+
+    def _tell(self, value: object) -> None:
+        if not self._over:
+            self._write(frame(wire.encode(value)))
+
+    def _broken(self, failure: Failure) -> None:
+        self.log.failure("A conversation broke", failure)
+        self.end(GOODBYES["internal"])

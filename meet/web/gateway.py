@@ -1,0 +1,67 @@
+"""The web as one door: the site, and how it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.web.resource import IResource, Resource
+from zope.interface import implementer
+
+from meet.errors import Goodbye
+from meet.house import House
+from meet.interfaces import IGateway
+from meet.web.api import Api
+from meet.web.look import Look
+from meet.web.pages import Pages
+from meet.web.problems import Problems
+from meet.web.site import MeetSite
+from meet.web.socket import RoomSockets
+from meet.web.stream import Streams
+from meet.web.transcript import Transcripts
+
+
+class _Root(Resource):
+    """Sends programs' requests to the API and all others to the pages.
+
+    They are two sets of routes on one port; a proxy can part them by the same prefix.
+    """
+
+    def __init__(self, api: IResource, pages: IResource) -> None:
+        super().__init__()
+        self._api = api
+        self._pages = pages
+
+    def getChild(self, path: bytes, request: Any) -> IResource:
+        """Give the whole path to the routes that know it."""
+        request.prepath.pop()
+        request.postpath.insert(0, path)
+        return self._api if path == b"api" else self._pages
+
+
+@implementer(IGateway)
+class WebGateway:
+    """``factory`` serves HTTP and WebSocket; whoever listens with it owns the port."""
+
+    def __init__(self, house: House) -> None:
+        look = Look()
+        problems = Problems(look)
+        self._streams = Streams(house)
+        api = Api(house, problems, self._streams, RoomSockets(house))
+        self._pages = Pages(house, look, problems, Transcripts(house, self._streams))
+        self.factory = MeetSite(_Root(api.app.resource(), self._pages.app.resource()), house)
+
+    def stop_accepting(self) -> Deferred[None]:
+        """As `IGateway` says; the port is the assembly's, here only readiness ends."""
+        self._pages.ready = False
+        return succeed(None)
+
+    def say_goodbye(self, goodbye: Goodbye) -> Deferred[None]:
+        """As `IGateway` says; fires within a few seconds."""
+        self._streams.end(goodbye)
+        return self.factory.wind_up(goodbye)
+
+
+def make_gateway(house: House) -> WebGateway:
+    """The web door of ``house``."""
+    return WebGateway(house)

@@ -1,0 +1,71 @@
+"""How pages look: the templates, and the files that they load.
+
+The files are read once, when the server starts.  One that is asked for by its hash never
+changes and may be kept for a year; any other is asked for again with its ETag.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "ico": "image/vnd.microsoft.icon",
+    "webmanifest": "application/manifest+json",
+    "txt": "text/plain; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as it is served; ``mark`` names its content."""
+
+    data: bytes
+    type: str
+    mark: str
+
+
+class Look:
+    """The templates and static files of this package."""
+
+    def __init__(self) -> None:
+        self._assets = dict(_read())
+        self._environment = Environment(
+            loader=PackageLoader("meet.web", "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            undefined=StrictUndefined,
+        )
+        self._environment.globals["asset"] = self.address
+
+    def asset(self, name: str) -> Asset | None:
+        """The file called ``name``, if there is one."""
+        return self._assets.get(name)
+
+    def address(self, name: str) -> str:
+        """Where a page finds the file ``name``, with the mark of its content."""
+        asset = self._assets.get(name)
+        return f"/static/{name}?v={asset.mark}" if asset else f"/static/{name}"
+
+    def page(self, template: str, **context: Any) -> bytes:
+        """The page that ``template`` makes of ``context``, in UTF-8."""
+        return self._environment.get_template(template).render(**context).encode("utf-8", "replace")
+
+
+def _read() -> list[tuple[str, Asset]]:
+    folder = files("meet.web") / "static"
+    found = []
+    for file in folder.iterdir():
+        kind = _TYPES.get(file.name.rpartition(".")[2])
+        if kind is not None:
+            data = file.read_bytes()
+            found.append((file.name, Asset(data, kind, hashlib.sha256(data).hexdigest()[:16])))
+    return found

@@ -1,0 +1,271 @@
+"""The pages: everything works by links and forms; scripts only make it live.
+
+A form is answered by a redirect to the page that shows what became of it, or, refused, by
+the page again with the reason and with what was typed.  Each rendered form carries a fresh
+``ref``, so a form sent twice says its line once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from klein import Klein
+from twisted.python.failure import Failure
+
+from meet import names
+from meet.commands import Say
+from meet.errors import REFUSALS, Refused
+from meet.events import Entry
+from meet.feed import Feed
+from meet.house import House
+from meet.moments import DEFAULT_LIFE, LIVES, span
+from meet.web import views, visitor
+from meet.web.asking import apart, room_feed
+from meet.web.look import Look
+from meet.web.problems import Problems
+from meet.web.rooms import free_names
+from meet.web.site import MeetRequest
+from meet.web.transcript import Transcripts
+
+_HTML = "text/html; charset=utf-8"
+_YEAR = b"public, max-age=31536000, immutable"
+
+
+class Pages:
+    """The routes of people."""
+
+    app = Klein()
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+
+    def __init__(self, house: House, look: Look, problems: Problems, transcripts: Transcripts) -> None:
+        self._house = house
+        self._look = look
+        self._problems = problems
+        self._transcripts = transcripts
+        self.ready = True
+
+    @app.route("/", methods=["GET"])
+    def home(self, request: MeetRequest) -> bytes:
+        """The way in."""
+        return self._home(request)
+
+    @app.route("/", methods=["POST"])
+    async def open(self, request: MeetRequest) -> bytes:
+        """Open a room, and go there as its host."""
+        request.refuse_other_sites()
+        form = request.form()
+        name, life = form.get("name", ""), form.get("life", DEFAULT_LIFE)
+        now = self._house.clock.seconds()
+        try:
+            if life not in LIVES:
+                raise Refused("bad-life", "Choose one of the times that are offered.")
+            room = names.room_name(name)
+            title = name.strip() if name.strip() != room else ""
+            ends = now + LIVES[life]
+            opening = self._house.sessions.open(room, address=request.address, ends=ends, title=title)
+            room, host_key = await apart(opening)
+        except Refused as refused:
+            free: list[str] = []
+            exists = False
+            if refused.code == "room-exists":
+                free = await free_names(self._house, name)
+                name = names.room_name(name)
+                exists = not (await room_feed(self._house, name)).room.over(now)
+            return self._home(request, refused, name=name, life=life, free=free, exists=exists)
+        visitor.remember_host(request, room, host_key, LIVES[life] + self._house.limits.grace)
+        return self._go(request, f"/{room}")
+
+    @app.route("/<room>", methods=["GET"])
+    async def room(self, request: MeetRequest, room: str) -> bytes:
+        """The room: its newest lines, and a field."""
+        folded = _folded(room)
+        if folded != room:
+            return self._go(request, f"/{folded}", 308)
+        try:
+            feed = await room_feed(self._house, folded)
+        except Refused as refused:
+            if refused.code != "no-room":
+                raise
+            page = self._look.page("absent.html", **self._home_context(request, name=folded))
+            return request.answer(404, _HTML, page)
+        return await self._room(request, feed)
+
+    @app.route("/<room>/join", methods=["POST"])
+    async def join(self, request: MeetRequest, room: str) -> bytes:
+        """Come in."""
+        feed = await self._form_of(request, room)
+        nick = request.form().get("nick", "")
+        try:
+            await visitor.come_in(self._house, request, feed, nick)
+        except Refused as refused:
+            return await self._room(request, feed, refused, nick=nick)
+        return self._go(request, f"/{feed.name}")
+
+    @app.route("/<room>/say", methods=["POST"])
+    async def say(self, request: MeetRequest, room: str) -> bytes:
+        """Say a line; one whose place is gone meanwhile comes in again under their nick."""
+        feed = await self._form_of(request, room)
+        form = request.form()
+        text, ref = form.get("text", ""), form.get("ref", "")
+        try:
+            session = await visitor.who(self._house, request, feed)
+            if session is None:
+                session = await visitor.come_in(self._house, request, feed, visitor.nick(request))
+            await apart(session.ask(Say(text=text, ref=ref)))
+        except Refused as refused:
+            return await self._room(request, feed, refused, draft=text, ref=ref)
+        return self._go(request, f"/{feed.name}")
+
+    @app.route("/<room>/leave", methods=["POST"])
+    async def leave(self, request: MeetRequest, room: str) -> bytes:
+        """Leave."""
+        feed = await self._form_of(request, room)
+        session = await visitor.who(self._house, request, feed)
+        if session is not None:
+            await apart(session.leave())
+        visitor.forget(request, feed.name)
+        return self._go(request, f"/{feed.name}")
+
+    @app.route("/<room>/transcript", methods=["GET"])
+    async def transcript(self, request: MeetRequest, room: str) -> bytes:
+        """What was said, to read and to print."""
+        folded = _folded(room)
+        if folded != room:
+            return self._go(request, f"/{folded}/transcript", 308)
+        feed = await room_feed(self._house, folded)
+        entries, older = await self._transcripts.newest(feed)
+        page = self._look.page(
+            "transcript.html",
+            room=self._room_context(feed),
+            lines=views.lines(entries),
+            keeps=feed.room.promise(self._house.clock.seconds()),
+            older=older,
+        )
+        return request.answer(200, _HTML, page)
+
+    @app.route("/<room>/transcript.txt", methods=["GET"])
+    async def transcript_text(self, request: MeetRequest, room: str) -> bytes | None:
+        """All that was said, as plain text."""
+        folded = _folded(room)
+        if folded != room:
+            return self._go(request, f"/{folded}/transcript.txt", 308)
+        return await self._transcripts.text(request, await room_feed(self._house, folded))
+
+    @app.route("/help", methods=["GET"])
+    @app.route("/help/problems", methods=["GET"], endpoint="problems")
+    def help(self, request: MeetRequest) -> bytes:
+        """How it works, and what refusals mean."""
+        refusals = [(code, row.title, row.status) for code, row in REFUSALS.items()]
+        return request.answer(200, _HTML, self._look.page("help.html", refusals=refusals, **self._doors(request)))
+
+    @app.route("/static/<name>", methods=["GET"])
+    def static(self, request: MeetRequest, name: str) -> bytes:
+        """A file that pages load."""
+        asset = self._look.asset(name)
+        if asset is None:
+            raise Refused("not-found", "There is no such file.")
+        mark = f'"{asset.mark}"'.encode()
+        request.setHeader(b"ETag", mark)
+        request.setHeader(b"Cache-Control", _YEAR if request.query("v") == asset.mark else b"no-cache")
+        if mark in (request.getHeader(b"If-None-Match") or b""):
+            request.setResponseCode(304)
+            return b""
+        return request.answer(200, asset.type, asset.data)
+
+    @app.route("/health/live", methods=["GET"])
+    def live(self, request: MeetRequest) -> bytes:
+        """Whether the process answers."""
+        return request.answer(200, "text/plain", b"live\n")
+
+    @app.route("/health/ready", methods=["GET"])
+    def readiness(self, request: MeetRequest) -> bytes:
+        """Whether it should be sent visitors."""
+        if self.ready:
+            return request.answer(200, "text/plain", b"ready\n")
+        return request.answer(503, "text/plain", b"stopping\n")
+
+    @app.handle_errors(Exception)
+    def failed(self, request: Any, failure: Failure) -> bytes:
+        """Say what went wrong."""
+        return self._problems.tell(request, failure)
+
+    async def _form_of(self, request: MeetRequest, room: str) -> Feed:
+        request.refuse_other_sites()
+        return await room_feed(self._house, room)
+
+    def _home(self, request: MeetRequest, refused: Refused | None = None, **more: Any) -> bytes:
+        status = 200
+        if refused is not None:
+            status = refused.refusal.status
+            more["problem"] = refused.detail
+        return request.answer(status, _HTML, self._look.page("home.html", **self._home_context(request, **more)))
+
+    def _home_context(self, request: MeetRequest, **more: Any) -> dict[str, Any]:
+        context = {
+            "lives": list(LIVES),
+            "life": DEFAULT_LIFE,
+            "name": "",
+            "address": request.base.partition("://")[2] + "/",
+            "problem": "",
+            "free": [],
+            "exists": False,
+        }
+        return {**context, **self._doors(request), **more}
+
+    def _doors(self, request: MeetRequest) -> dict[str, Any]:
+        host = request.base.partition("://")[2]
+        ports = self._house.ports
+        return {
+            "host": host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host,
+            "irc_port": ports.get("irc", 0),
+            "line_port": ports.get("line", 0),
+            "grace": span(self._house.limits.grace),
+        }
+
+    def _room_context(self, feed: Feed) -> dict[str, Any]:
+        gone = views.gone(feed, self._house.limits)
+        return {**views.room_object(feed), "closed": feed.room.closed, "gone": gone}
+
+    async def _room(
+        self,
+        request: MeetRequest,
+        feed: Feed,
+        refused: Refused | None = None,
+        *,
+        draft: str = "",
+        nick: str = "",
+        ref: str = "",
+    ) -> bytes:
+        session = await visitor.who(self._house, request, feed)
+        said: Sequence[Entry] = feed.since(None).entries
+        here = views.here_object(feed, self._house.limits)
+        page = self._look.page(
+            "room.html",
+            room=self._room_context(feed),
+            you=views.you_object(session) if session else None,
+            token=session.token if session else "",
+            host_key=visitor.host_key(request),
+            here={"names": None, **here},
+            lines=views.lines(said, session.id if session else ""),
+            keeps=feed.room.promise(self._house.clock.seconds()),
+            ref=ref or self._house.random(12).hex(),
+            problem=refused.detail if refused else "",
+            draft=draft,
+            nick=nick or visitor.nick(request),
+            last=str(feed.last or ""),
+            share=f"{request.base}/{feed.name}",
+        )
+        return request.answer(refused.refusal.status if refused else 200, _HTML, page)
+
+    def _go(self, request: MeetRequest, path: str, status: int = 303) -> bytes:
+        request.setHeader(b"Location", path.encode())
+        return request.answer(status, "text/plain", b"")
+
+
+def _folded(room: str) -> str:
+    try:
+        return names.room_name(room)
+    except Refused as refused:
+        raise Refused("not-found", f"There is nothing at that address. {refused.detail}") from None

@@ -1,0 +1,66 @@
+"""What keeps other sites out of a visitor's business: headers of every answer, and where a request came from.
+
+The pages run no inline script and load nothing from anywhere else, so the policy can
+forbid all of it.  A form or a socket that another site's page sends is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from meet.errors import Refused
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
+
+FIXED = (
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"Referrer-Policy", b"same-origin"),
+    (b"Permissions-Policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+    (b"Cross-Origin-Opener-Policy", b"same-origin"),
+    (b"Cross-Origin-Resource-Policy", b"same-origin"),
+    (b"X-Frame-Options", b"DENY"),
+    (b"Server", b"Meet"),
+)
+"""Headers that stand in every answer."""
+
+
+def policy(host: str) -> bytes:
+    """The Content-Security-Policy for pages of ``host`` (as in the Host header; empty if unknown)."""
+    # Older Safari does not count WebSockets of the same host as 'self'.
+    sockets = f" ws://{host} wss://{host}" if host else ""
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self'{sockets}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ).encode()
+
+
+def host_name(header: str) -> str:
+    """``header`` if it can be a Host header, otherwise an empty text."""
+    return header if _HOST.match(header) else ""
+
+
+def refuse_other_sites(*, host: str, origin: str, fetch_site: str, public_url: str) -> None:
+    """Raise `Refused` ``other-site`` for a request that a page of another site made.
+
+    ``host``, ``origin`` and ``fetch_site`` are the headers Host, Origin and Sec-Fetch-Site,
+    empty if there is none.  Programs send neither of the last two and are let in.
+    """
+    if fetch_site:
+        # The browser's own verdict, which no page can forge.
+        if fetch_site in ("same-origin", "none"):
+            return
+    elif not origin or _place(origin) in (_place(f"//{host}", like=origin), _place(public_url)):
+        return
+    raise Refused("other-site", "Another site's page asked for this. Open Meet's own page and ask there.")
+
+
+def _place(url: str, like: str = "") -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "?"
+    scheme = parts.scheme or urlsplit(like).scheme
+    place = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(scheme, " "))
+    return place or "?" + url[:1]

@@ -1,0 +1,118 @@
+"""What was said in a room, from beginning to end: the archive's part, then memory's.
+
+The archive is a little behind, and memory reaches back only so far; together they have all.
+Long text goes out piece by piece, at the pace at which it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from meet import wire
+from meet.events import Entry, Position, Said
+from meet.feed import Feed
+from meet.house import House
+from meet.web.asking import apart
+from meet.web.site import MeetRequest
+from meet.web.stream import Streams
+
+_SHOWN = 1000
+"""Lines on the page; the plain text has all."""
+
+
+@implementer(IPushProducer)
+class _Pace:
+    """Lets a writer wait while the reader is behind."""
+
+    def __init__(self, request: MeetRequest) -> None:
+        self._request = request
+        self._paused: Deferred[None] | None = None
+        request.registerProducer(self, True)
+
+    async def write(self, data: bytes) -> None:
+        """Write, then wait until there is room for more."""
+        self._request.write(data)
+        if self._paused is not None:
+            await self._paused
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._request.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        if self._paused is None:
+            self._paused = Deferred()
+
+    def resumeProducing(self) -> None:
+        """The transport has room."""
+        paused, self._paused = self._paused, None
+        if paused is not None:
+            paused.callback(None)
+
+    def stopProducing(self) -> None:
+        """The reader is gone; the route that writes is cancelled."""
+
+
+class Transcripts:
+    """Reads whole rooms."""
+
+    def __init__(self, house: House, streams: Streams) -> None:
+        self._house = house
+        self._streams = streams
+
+    async def newest(self, feed: Feed) -> tuple[Sequence[Entry], bool]:
+        """The newest lines for a page, oldest first, and whether there are older ones."""
+        if feed.last is None:
+            return [], False
+        entries = await self._streams.older(feed, Position(feed.last.epoch, feed.last.seq + 1), _SHOWN + 1)
+        return entries[-_SHOWN:], len(entries) > _SHOWN
+
+    async def text(self, request: MeetRequest, feed: Feed) -> bytes | None:
+        """Write all of the room to ``request`` as plain text."""
+        pages = self._pages(feed)
+        room = feed.room
+        title = room.title if room.title == room.name else f"{room.title} ({room.name})"
+        head = f"{title}\n{room.promise(self._house.clock.seconds())}\n\n".encode()
+        # The first page may be refused, and then nothing must have been written.
+        first = await anext(pages, b"")
+        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        request.setHeader(b"Cache-Control", b"no-store")
+        if request.method == b"HEAD":
+            return b""
+        pace = _Pace(request)
+        try:
+            await pace.write(head + first)
+            async for page in pages:
+                await pace.write(page)
+        finally:
+            pace.close()
+        return None
+
+    async def _pages(self, feed: Feed) -> AsyncIterator[bytes]:
+        last = feed.last
+        if last is None:
+            return
+        written = 0
+        if not feed.since(Position(last.epoch, 0)).resumed:
+            size = self._house.limits.entries_in_page
+            while True:
+                page = await apart(self._house.archive.transcript(feed.name, last.epoch, written, size))
+                if not page:
+                    break
+                written = page[-1][0].seq
+                yield _text([wire.entry(position, body) for position, body in page])
+                if feed.tail and feed.tail[0].position.seq <= written:
+                    break
+        yield _text([item for item in feed.tail if item.position.seq > written])
+
+
+def _text(entries: Sequence[Entry]) -> bytes:
+    said = [item.event for item in entries if isinstance(item.event, Said)]
+    return "".join(f"{each.at[:16].replace('T', ' ')} <{each.nick}> {each.text}\n" for each in said).encode(
+        "utf-8", "replace"
+    )
