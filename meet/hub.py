@@ -199,11 +199,12 @@ class Hub:
     def _not_loaded(self, failure: Failure, room: str, attended: _Attended) -> None:
         waiting, attended.loading = attended.loading or [], None
         self._drop(room)
+        problem: Failure | Unavailable = failure
         if not isinstance(failure.value, Unavailable):
             self.log.failure("A room could not be read", failure)
-            failure = Failure(Unavailable("A part of Meet is away. Try again in a moment."))
+            problem = Unavailable("A part of Meet is away. Try again in a moment.")
         for each in waiting:
-            each.errback(failure)
+            each.errback(problem)
 
     @inlineCallbacks
     def _catch_up(self, attended: _Attended) -> Generator[Deferred[Any], Any, Caught]:

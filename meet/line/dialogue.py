@@ -52,7 +52,8 @@ _UNITS = {
     "y": 365 * DAY,
     "year": 365 * DAY,
 }
-_LIFE = re.compile(rf"([0-9]{{1,6}}) ?({'|'.join(_UNITS)})s?(?: +|\Z)", re.IGNORECASE | re.ASCII)
+# Lower case only, so that a room about 3D printing can say so in its title.
+_LIFE = re.compile(rf"([0-9]{{1,6}}) ?({'|'.join(_UNITS)})s?(?: +|\Z)")
 _NICK = re.compile(r"as +(\S+) *", re.IGNORECASE)
 _REQUEST = re.compile(r"[A-Z]{3,20} \S+ HTTP/[0-9]")
 _TLS_HANDSHAKE = 0x16

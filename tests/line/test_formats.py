@@ -1,0 +1,74 @@
+"""What happens in a room, as lines; equal formats share their bytes."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from meet.events import (
+    Closed,
+    Entry,
+    Event,
+    Extended,
+    Forgotten,
+    Joined,
+    Left,
+    Opened,
+    Position,
+    Renamed,
+    Retitled,
+    Said,
+    Unknown,
+)
+from meet.interfaces import Here, IFormat
+from meet.line.formats import LineFormat
+
+AT = "2026-11-24T14:05:09.120Z"
+ANN = {"at": AT, "by": "p1", "nick": "ann"}
+
+
+def told(event: Event) -> str:
+    return LineFormat().entry("algebra", Entry(Position("k3q", 12), event, b"")).decode()
+
+
+class FormatTests(SynchronousTestCase):
+    def test_a_format(self) -> None:
+        assert verifyObject(IFormat, LineFormat())
+        assert LineFormat() == LineFormat("\n")
+        assert hash(LineFormat()) == hash(LineFormat("\n"))
+        assert LineFormat() != LineFormat("\r\n")
+
+    def test_said(self) -> None:
+        said = Said(**ANN, via="web", text="Grüße, wie geht’s? 🙂")
+        assert told(said) == "14:05 <ann> Grüße, wie geht’s? 🙂\n"
+        entry = Entry(Position("k3q", 12), said, b"")
+        assert LineFormat("\r\n").entry("algebra", entry).endswith(b"\r\n")
+
+    def test_what_happens_to_the_room(self) -> None:
+        assert told(Retitled(**ANN, title="Algebra II")) == "-- ann calls the room Algebra II now\n"
+        assert told(Extended(**ANN, ends="2026-11-24T15:10:00.000Z")) == "-- ann lets the room end 15:10 UTC\n"
+        assert told(Extended(**ANN, ends="2026-11-26T15:10:00.000Z")) == "-- ann lets the room end Thu 15:10 UTC\n"
+        assert told(Closed(at=AT, because="host")) == "-- the host closed the room\n"
+        assert told(Closed(at=AT, because="time")) == "-- the time of the room is over\n"
+
+    def test_what_is_not_told_by_entries(self) -> None:
+        opened = Opened(at=AT, name="algebra", title="", ends=AT, limit=140, lock="")
+        silent = [
+            Joined(**ANN, via="web"),
+            Left(**ANN),
+            Renamed(**ANN, was="anna", via="web"),
+            opened,
+            Forgotten(at=AT),
+            Unknown(at=""),
+        ]
+        assert [told(event) for event in silent] == [""] * 6
+
+    def test_comings_and_goings(self) -> None:
+        def here(*came: str, went: tuple[str, ...] = ()) -> str:
+            return LineFormat().here("algebra", Here(300, came, went)).decode()
+
+        assert here() == ""
+        assert here("bob") == "-- bob came in\n"
+        assert here("bob", "cy", went=("ann",)) == "-- bob and cy came in\n-- ann left\n"
+        assert here(*"abcde") == "-- a, b, c, d and e came in\n"
+        assert here(*"abcdefgh") == "-- a, b, c, d, e and 3 more came in\n"
