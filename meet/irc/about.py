@@ -45,7 +45,6 @@ def tokens(client: Client) -> Iterable[str]:
         "CHANTYPES=#",
         "CHANMODES=b,,,nt",
         "PREFIX=(o)@",
-        "STATUSMSG=",
         f"NICKLEN={names.NICK_LENGTH}",
         f"CHANNELLEN={names.ROOM_LENGTH + 1}",
         f"TOPICLEN={names.TITLE_LENGTH}",

@@ -23,7 +23,7 @@ from meet.irc import numerics
 from meet.irc.actions import Conversation
 from meet.irc.client import Client, Server
 from meet.irc.dialogue import Dialogue
-from meet.irc.message import BYTES_IN_LINE, BYTES_IN_TAGS, read
+from meet.irc.message import BYTES_IN_LINE, BYTES_IN_TAGS, read, write
 from meet.irc.visits import Visits
 from meet.limits import Bucket
 from meet.writer import Writer
@@ -281,7 +281,8 @@ class Connection(Protocol):
         if self.gone:
             return
         if self._writer is not None:
-            self.client.send("ERROR", text=text)
+            # Clients know this line by its first word.
+            self.write(write("ERROR", text=text))
         self._stop()
         self._cut = self._house.clock.callLater(_LAST_WORDS, self._abort)
         self.transport.loseConnection()

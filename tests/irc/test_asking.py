@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.irc.script import HOST_KEY, Script
+
+
+def inside() -> Script:
+    script = Script().register()
+    script.room(title="Algebra I").come("ann", HOST_KEY)
+    script.send("JOIN #algebra")
+    return script
+
+
+class AskingTests(SynchronousTestCase):
+    def test_names(self) -> None:
+        script = inside()
+        assert script.send("NAMES #algebra") == ["353 mia = #algebra :@ann mia", "366 mia #algebra :End of NAMES."]
+        assert script.send("NAMES") == ["366 mia * :End of NAMES."]
+        assert script.send("NAMES #other") == ["366 mia #other :End of NAMES."]
+        script.send("CAP REQ :userhost-in-names")
+        assert script.send("NAMES #algebra")[0] == "353 mia = #algebra :@ann!web@meet mia!irc@meet"
+
+    def test_many_names_take_several_lines(self) -> None:
+        script = inside()
+        for number in range(100):
+            script.rooms["algebra"].come(f"somebody-{number}")
+        lines = script.send("NAMES #algebra")
+        assert len(lines) > 3
+        names = " ".join(line.partition(" :")[2] for line in lines[:-1]).split()
+        assert len(names) == 102
+
+    def test_who_of_a_room_and_of_a_nick(self) -> None:
+        script = inside()
+        ann = "352 mia #algebra web meet meet ann H@ :0 ann via web"
+        assert script.send("WHO #algebra") == [
+            ann,
+            "352 mia #algebra irc meet meet mia H :0 Mia",
+            "315 mia #algebra :End of WHO.",
+        ]
+        assert script.send("WHO ann") == [ann, "315 mia ann :End of WHO."]
+        assert script.send("WHO #algebra o") == [ann, "315 mia #algebra :End of WHO."]
+        assert script.send("WHO #other") == ["315 mia #other :End of WHO."]
+        assert len(script.send("WHO *")) == 3
+
+    def test_whox_answers_what_clients_ask(self) -> None:
+        script = inside()
+        irssi, weechat = script.send("WHO ann %tcuhnfdar,743")[0], script.send("WHO ann %cuhsnfdar")[0]
+        assert irssi == "354 mia 743 #algebra web meet ann H@ 0 0 :ann via web"
+        assert weechat == "354 mia #algebra web meet meet ann H@ 0 0 :ann via web"
+
+    def test_whois(self) -> None:
+        script = inside()
+        assert script.send("WHOIS ann") == [
+            "311 mia ann web meet * :ann via web",
+            "319 mia ann :@#algebra",
+            "312 mia ann meet :Meet",
+            "318 mia ann :End of WHOIS.",
+        ]
+        assert script.send("WHOIS bob") == [
+            "401 mia bob :Nobody of that nick is in your rooms.",
+            "318 mia bob :End of WHOIS.",
+        ]
+        assert Script().register().send("WHOIS mia")[0] == "311 mia mia irc meet * :Mia"
+        assert script.send("WHOIS")[0][:3] == "431"
+
+    def test_whowas_remembers_nobody(self) -> None:
+        assert [line[:3] for line in inside().send("WHOWAS ann")] == ["406", "369"]
+
+    def test_list_gives_no_names_away(self) -> None:
+        script = inside()
+        script.room("secret", title="Secret")
+        assert [line.split()[2] for line in script.send("LIST") if line[:3] == "322"] == ["#algebra"]
+        assert script.send("LIST #secret")[1] == "322 mia #secret 0 :Secret"
+        assert [line[:3] for line in script.send("LIST #none", "LIST #!!")] == ["321", "323"] * 2
+
+    def test_modes_of_a_room(self) -> None:
+        script = inside()
+        assert script.send("MODE #algebra") == ["324 mia #algebra +nt", "329 mia #algebra 1795528800"]
+        for line in ("MODE #algebra b", "MODE #algebra +b"):
+            assert [each[:3] for each in script.send(line)] == ["368"]
+        for line in ("MODE #algebra +o mia", "MODE #algebra +b x!*@*", "MODE #algebra +k"):
+            assert [each[:3] for each in script.send(line)] == ["482"]
+        assert script.send("MODE #other")[0][:3] == "442"
+
+    def test_own_modes(self) -> None:
+        script = inside()
+        assert script.send("MODE mia +i") == [":mia MODE mia :+i"]
+        assert script.send("MODE mia +i") == []
+        assert script.send("MODE mia") == ["221 mia +i"]
+        assert script.send("MODE mia +x")[0][:3] == "501"
+        assert script.send("MODE ann")[0][:3] == "502"
+
+    def test_userhost_and_ison(self) -> None:
+        script = inside()
+        assert script.send("USERHOST ann bob mia") == ["302 mia :ann*=+web@meet mia=+irc@meet"]
+        assert script.send("ISON ann bob :mia cy") == ["303 mia :ann mia"]
+
+    def test_away(self) -> None:
+        assert [line[:3] for line in inside().send("AWAY :lunch", "AWAY")] == ["306", "305"]
+
+    def test_what_cannot_be_done_yet_is_refused_plainly(self) -> None:
+        script = inside()
+        assert script.send("INVITE bob #algebra")[0][:3] == "421"
+        assert script.send("KICK #algebra ann") == ["482 mia #algebra :Meet cannot end somebody's stay yet."]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from meet.events import Closed, Entry, Event, Extended, Joined, Left, Opened, Position, Renamed, Retitled, Said, Unknown
+from meet.interfaces import Here, IFormat
+from meet.irc.formats import Lines
+from meet.wire import encode
+
+AT = "2026-11-24T14:05:09.120Z"
+
+
+def entry(event: Event) -> Entry:
+    return Entry(Position("k3q", 12), event, encode(event))
+
+
+def line(event: Event, **capabilities: bool) -> str:
+    return Lines("meet.test", **capabilities).entry("algebra", entry(event)).decode()
+
+
+def said(text: str = "hi") -> Said:
+    return Said(at=AT, by="1", nick="ann", via="web", text=text)
+
+
+class LinesTests(SynchronousTestCase):
+    def test_is_a_format(self) -> None:
+        verifyObject(IFormat, Lines("meet.test"))
+
+    def test_the_same_capabilities_share_their_bytes(self) -> None:
+        assert Lines("meet", tags=True) == Lines("meet", tags=True)
+        assert len({Lines("meet"), Lines("meet"), Lines("meet", times=True)}) == 2
+
+    def test_a_line_is_said(self) -> None:
+        assert line(said()) == ":ann!web@meet PRIVMSG #algebra :hi\r\n"
+
+    def test_tags_are_for_those_who_asked(self) -> None:
+        assert line(said(), tags=True) == "@msgid=k3q.12 :ann!web@meet PRIVMSG #algebra :hi\r\n"
+        assert line(said(), times=True) == f"@time={AT} :ann!web@meet PRIVMSG #algebra :hi\r\n"
+
+    def test_a_line_too_long_for_irc_becomes_several_and_loses_nothing(self) -> None:
+        text = " ".join(["längst"] * 70)
+        lines = line(said(text), tags=True, times=True).split("\r\n")[:-1]
+        assert len(lines) > 1
+        assert "".join(each.partition("#algebra :")[2] for each in lines) == text
+        assert [each.count("msgid=") for each in lines] == [1] + [0] * (len(lines) - 1)
+        assert all(len(each.partition(" ")[2].encode()) <= 510 for each in lines)
+
+    def test_earlier_lines_show_their_time_to_everybody(self) -> None:
+        assert ":[14:05] hi" in Lines("meet").said("algebra", entry(said()), earlier=True).decode()
+        timed = Lines("meet", times=True).said("algebra", entry(said()), "b", earlier=True).decode()
+        assert timed == f"@time={AT};batch=b :ann!web@meet PRIVMSG #algebra :hi\r\n"
+
+    def test_comings(self) -> None:
+        joined = Joined(at=AT, by="1", nick="ann", via="web")
+        assert line(joined) == ":ann!web@meet JOIN #algebra\r\n"
+        assert line(joined, extended_join=True) == ":ann!web@meet JOIN #algebra * :ann\r\n"
+        host = Joined(at=AT, by="1", nick="ann", via="web", host=True)
+        assert line(host) == ":ann!web@meet JOIN #algebra\r\n:meet.test MODE #algebra +o ann\r\n"
+
+    def test_goings(self) -> None:
+        for because, told in (
+            ("left", ":ann!meet@meet PART #algebra :left\r\n"),
+            ("lost", ":ann!meet@meet PART #algebra :lost connection\r\n"),
+            ("kicked", ":meet.test KICK #algebra ann :A host ended it.\r\n"),
+            ("renamed", ""),
+        ):
+            assert line(Left(at=AT, by="1", nick="ann", because=because)) == told
+
+    def test_nicks_and_hosts(self) -> None:
+        renamed = Renamed(at=AT, by="1", nick="anna", was="ann", via="web")
+        assert line(renamed) == ":ann!web@meet NICK anna\r\n"
+        host = Renamed(at=AT, by="1", nick="ann", was="ann", via="web", host=True)
+        assert line(host) == ":meet.test MODE #algebra +o ann\r\n"
+        assert line(Renamed(at=AT, by="1", nick="ann", was="ann", via="web")) == ""
+
+    def test_what_hosts_change(self) -> None:
+        assert (
+            line(Retitled(at=AT, by="1", nick="ann", title="Algebra I"))
+            == ":ann!meet@meet TOPIC #algebra :Algebra I\r\n"
+        )
+        assert (
+            line(Extended(at=AT, by="1", nick="ann", ends="2026-11-24T16:00:00.000Z"))
+            == ":meet.test NOTICE #algebra :ann has set another end: the room closes 16:00 UTC.\r\n"
+        )
+
+    def test_what_irc_has_no_word_for_is_left_out(self) -> None:
+        opened = Opened(at=AT, name="algebra", title="Algebra", ends=AT, limit=140, lock="x")
+        for event in (opened, Closed(at=AT, because="time"), Unknown(at="")):
+            assert line(event) == ""
+        assert Lines("meet").here("algebra", Here(3, ["ann"], [])) == b""
