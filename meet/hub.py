@@ -69,7 +69,7 @@ class Hub:
     def follow(self, told: Told) -> None:
         """Call ``told(room, entries)`` for what becomes true in any room that is attended here.
 
-        The room's listeners hear it after that, at the turn's end; only a closing before.
+        It waits in the outbox by then, and the room's listeners hear it at the turn's end.
         """
         self._told.append(told)
 
@@ -264,17 +264,13 @@ class Hub:
             for item in entries:
                 digest.take(item.event)
         self.outbox.put(room, entries)
-        closing = any(isinstance(item.event, Closed) for item in entries)
-        if closing:
-            # Those who follow end their listeners now, who are first told what was said before.
-            self.outbox.flush(room)
         for told in self._told:
             try:
                 told(room, entries)
             except Exception:
                 self.log.failure("Something that follows the hub broke")
         self._wake(attended)
-        if closing:
+        if any(isinstance(item.event, Closed) for item in entries):
             self.outbox.end(room, GOODBYES["room-closed"])
         if any(isinstance(item.event, Forgotten) for item in entries):
             self._drop(room)

@@ -147,6 +147,9 @@ class Session:
         self._owner.forget(self)
         self._release()
         listeners, self._listeners = self._listeners, {}
+        if listeners:
+            # What was said before the end is told before it.
+            self._owner.hub.outbox.flush(self.room)
         for listener in listeners:
             self._owner.hub.ignore(self.room, listener)
             listener.ended(goodbye)

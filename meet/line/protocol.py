@@ -172,6 +172,7 @@ class LineProtocol(Protocol):
     def _end(self, *last: str) -> None:
         if self._ending:
             return
+        self._hear_the_rest()
         self._ending = True
         self._lines.clear()
         ear, self._ear = self._ear, None
@@ -381,4 +382,10 @@ class LineProtocol(Protocol):
 
     def _tell(self, *lines: str) -> None:
         if not self._ending:
+            self._hear_the_rest()
             self._writer.write(self._format.lines(*lines))
+
+    def _hear_the_rest(self) -> None:
+        """Hear what waits for the end of this turn, so that an answer comes after what went before."""
+        if self._ear is not None:
+            self._house.hub.outbox.flush(self._ear.session.room)

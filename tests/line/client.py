@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
 from meet.line import LineGateway, make_gateway
 from meet.line.protocol import LineProtocol
@@ -70,3 +73,22 @@ class Client:
         """The connection is gone."""
         self.protocol.connectionLost(Failure(ConnectionLost()))
         self.flow.turn()
+
+
+class DoorTestCase(SynchronousTestCase):
+    """The room algebra is open for an hour, from 14:00."""
+
+    limits: ClassVar[dict[str, int]] = {}
+
+    def setUp(self) -> None:
+        self.flow = Flow(**self.limits)
+        self.host_key = self.flow.open()
+        self.door = Door(self.flow)
+
+    def client(self, *lines: str, address: str = "192.0.2.7") -> Client:
+        """Somebody who has typed ``lines`` and looked at the answers."""
+        client = self.door.client(address)
+        client.type(*lines)
+        self.flow.pass_time(1)
+        client.seen()
+        return client
