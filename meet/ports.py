@@ -1,0 +1,176 @@
+"""Where the doors listen: endpoints, and the time between a port that is taken and a door that is open.
+
+The law: a port is bound first, while the process may still have the rights for it and can
+still fail in one sentence; who knocks then waits in the kernel's queue, and nobody is let
+in before everything behind the door stands.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+_QUEUE = 1024
+"""Connections that may wait in the kernel: after a restart everybody is back at once."""
+
+_PORT_MOST = 65_535
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL, errno.ENOPROTOOPT)
+
+
+class CannotStart(Exception):
+    """Something that an operator must mend keeps Meet from starting; its text is the sentence that says what."""
+
+
+def endpoint(door: str, where: str, reactor: Any) -> IStreamServerEndpoint:
+    """The endpoint for ``where``: a bare port means all addresses, everything else is Twisted's.
+
+    Raises `ValueError` with one sentence, which names the option ``door``.
+    """
+    if where.isascii() and where.isdigit():
+        if len(where) > len(str(_PORT_MOST)) or int(where) > _PORT_MOST:
+            raise ValueError(f"The option {door} takes a port up to {_PORT_MOST}, not {where}.")
+        return EveryAddress(reactor, int(where))
+    try:
+        parsed: IStreamServerEndpoint = serverFromString(reactor, where)  # type: ignore[no-untyped-call]
+        return parsed
+    # Parsers of endpoints come from many packages, and each has its own way of saying no.
+    except Exception as problem:
+        reason = " ".join(str(problem).split()).rstrip(".") or type(problem).__name__
+        raise ValueError(f"The option {door} takes a port or an endpoint, not {where!r} ({reason}).") from None
+
+
+@implementer(IStreamServerEndpoint)
+class EveryAddress:
+    """One TCP port on every address of this machine: IPv6 and IPv4 by one socket, or IPv4 alone where that is all.
+
+    Twisted's own ``tcp6:`` endpoint leaves it to the system whether IPv4 is meant too.
+    """
+
+    def __init__(self, reactor: Any, port: int) -> None:
+        self._reactor = reactor
+        self._port = port
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Fires at once with the port, or fails with `CannotListenError`."""
+        try:
+            bound = self._bound()
+        except OSError as problem:
+            return fail(CannotListenError("", self._port, problem))  # type: ignore[no-untyped-call]
+        try:
+            # The reactor works on a copy.
+            port: IListeningPort = self._reactor.adoptStreamPort(bound.fileno(), bound.family, protocolFactory)
+            return succeed(port)
+        finally:
+            bound.close()
+
+    def _bound(self) -> socket.socket:
+        try:
+            return _listening(socket.AF_INET6, "::", self._port)
+        except OSError as problem:
+            if problem.errno not in _NO_IPV6:
+                raise
+            return _listening(socket.AF_INET, "0.0.0.0", self._port)
+
+
+def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind((address, port))
+        bound.listen(_QUEUE)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+class Entrance:
+    """The port of one door: bound, then opened, then closed."""
+
+    def __init__(self, door: str, where: str, reactor: Any) -> None:
+        """Raises `ValueError` with one sentence if ``where`` is neither a port nor an endpoint."""
+        self.door = door
+        self._where = where
+        self._endpoint = endpoint(door, where, reactor)
+        self._threshold = _Threshold()
+        self._port: IListeningPort | None = None
+        self._closed = False
+
+    @property
+    def number(self) -> int:
+        """The number of the bound port; 0 if it has none, as a UNIX socket."""
+        return int(getattr(self._port.getHost(), "port", 0)) if self._port is not None else 0
+
+    def bind(self) -> Deferred[None]:
+        """Take the port.  Fires once it is ours, at once for every endpoint of Twisted's own.
+
+        Fails with `CannotStart`.
+        """
+        return maybeDeferred(self._endpoint.listen, self._threshold).addCallbacks(self._bound, self._refused)
+
+    def open(self, factory: IProtocolFactory) -> None:
+        """Let people in: whoever waits, and whoever comes, meets ``factory``."""
+        self._threshold.let_in(factory)
+        if isinstance(self._port, FileDescriptor):
+            self._port.resumeProducing()
+
+    def close(self) -> Deferred[None]:
+        """Take no more connections; fires when the port is free."""
+        self._closed = True
+        port, self._port = self._port, None
+        if port is None:
+            return succeed(None)
+        return maybeDeferred(port.stopListening).addCallback(lambda _: None)
+
+    def _bound(self, port: IListeningPort) -> Deferred[None]:
+        self._port = port
+        if self._closed:
+            return self.close()
+        if isinstance(port, FileDescriptor):
+            port.pauseProducing()  # type: ignore[no-untyped-call]
+        return succeed(None)
+
+    def _refused(self, failure: Failure) -> None:
+        problem: Any = failure.value
+        reason = getattr(problem, "socketError", problem)
+        words = getattr(reason, "strerror", None) or " ".join(str(reason).split())
+        where = f"port {self._where}" if self._where.isdigit() else self._where
+        raise CannotStart(f"The option {self.door} cannot have {where}: {words.rstrip('.')}.") from None
+
+
+class _Threshold(Factory):
+    """Stands in a port for the factory behind it, which is not there from the beginning."""
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self._inside: IProtocolFactory | None = None
+
+    def let_in(self, factory: IProtocolFactory) -> None:
+        self._inside = factory
+        factory.doStart()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """A port that cannot be paused may bring somebody too early: they are sent away."""
+        if self._inside is None or addr is None:
+            return None
+        protocol: Protocol | None = self._inside.buildProtocol(addr)  # type: ignore[assignment]
+        return protocol
+
+    def stopFactory(self) -> None:
+        if self._inside is not None:
+            self._inside.doStop()

@@ -1,0 +1,297 @@
+"""``twistd meet``: which parts there are, what each is given, and in which order they begin and end.
+
+The law: whatever begins is ended, in the opposite order, each within its time, and all of
+it within 5 seconds; nothing is let in before everything behind it stands.  What an operator
+must mend is told in one sentence on standard error, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Protocol, TextIO, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import TimeoutError as TookTooLong
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+from twisted.python.logfile import LogFile
+
+from meet import logs
+from meet.admission import Admission
+from meet.broker import broker_for
+from meet.configuration import Configuration
+from meet.errors import GOODBYES, Goodbye, Unavailable
+from meet.house import House
+from meet.hub import Hub
+from meet.options import MeetOptions as Options
+from meet.ports import CannotStart, Entrance
+from meet.presence import adopt_the_lost
+from meet.reaper import Reaper
+from meet.recorder import Recorder
+from meet.session import Sessions
+from meet.store import store_for
+from meet.version import VERSION
+
+__all__ = ["MeetService", "Options", "makeService"]
+
+DOORS = {"http": "meet.web", "irc": "meet.irc", "line": "meet.line"}
+"""The package of each door, by its option.  One that is closed is not even imported."""
+
+_GOODBYE = 2.6
+_CLOSING = 0.3
+"""Seconds that people have to take their goodbye, and that each other part has to end: 4.7 in all."""
+
+
+class Gateway(Protocol):
+    """What ``make_gateway`` of a door's package returns: an `IGateway` and the factory for its port."""
+
+    factory: IProtocolFactory
+
+    def stop_accepting(self) -> Deferred[None]:
+        """As `IGateway` says."""
+
+    def say_goodbye(self, goodbye: Goodbye) -> Deferred[None]:
+        """As `IGateway` says."""
+
+
+def makeService(options: Options) -> MeetService:
+    """One whole Meet, not yet running.  What is wrong with the options ends the process with a sentence."""
+    from twisted.internet import reactor
+
+    configuration = options.configuration
+    try:
+        service = MeetService(configuration, reactor)
+        out = _log_destination(options.parent or {})
+    except (ValueError, OSError) as wrong:
+        raise SystemExit(f"meet: {wrong}") from None
+    if out is not None:
+        service.observer = logs.observer(out, configuration.log, configuration.log_level)
+    service.leave = _leave
+    sys.excepthook = _tell_plainly
+    # The reactor sets its own handlers as it begins to run, after which these are set.
+    cast("Any", reactor).callWhenRunning(_end_on_signals, reactor)
+    return service
+
+
+class MeetService(Service):
+    """All parts of one process."""
+
+    log = Logger()
+
+    observer: ILogObserver | None = None
+    """Where the log goes, if not where twistd would send it."""
+
+    def __init__(self, configuration: Configuration, reactor: Any) -> None:
+        """Make the parts; raises `ValueError` with one sentence if one of them cannot be what it should."""
+        limits = configuration.limits
+        data = configuration.data.absolute()
+        self._reactor = reactor
+        self._configuration = configuration
+        if not configuration.doors:
+            raise ValueError("Every door is closed. Give one of the options http, irc and line a port.")
+        self.broker = broker_for(configuration.broker, data=data, clock=reactor, random=os.urandom, limits=limits)
+        self.store = store_for(configuration.store, data=data, clock=reactor, limits=limits)
+        self.hub = Hub(self.broker, reactor, limits)
+        self.admission = Admission(limits)
+        self.sessions = Sessions(self.hub, self.admission, reactor, limits, os.urandom)
+        self.recorder = Recorder(self.broker, self.store, reactor)
+        self.reaper = Reaper(self.broker, reactor, limits)
+        self.entrances = [Entrance(door, where, reactor) for door, where in configuration.doors.items()]
+        self.gateways: list[Gateway] = []
+        self.leave: Callable[[int, bool], None] = _stay
+        self._binding: list[Deferred[None]] = []
+        self._opening: Deferred[None] | None = None
+        self._failed = False
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Belong to ``parent``; an application is told where its log goes."""
+        if self.observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.observer)  # type: ignore[no-untyped-call]  # Twisted 26.10 has no types
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+    # The beginning.
+
+    def privilegedStartService(self) -> None:
+        """Take the ports, while there may be rights for them that end with the next step.  Raises `CannotStart`."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._binding = [_at_once(entrance.bind()) for entrance in self.entrances]
+
+    def startService(self) -> None:
+        """Begin.  Raises `CannotStart` for what shows at once; what shows later ends the process."""
+        super().startService()  # type: ignore[no-untyped-call]
+        # Files are made only now, when the process runs as the user that it will stay.
+        begun = _at_once(maybeDeferred(self.broker.start))
+        self._opening = Deferred.fromCoroutine(self._open(begun))
+        self._opening.addErrback(self._not_opened)
+
+    async def _open(self, begun: Deferred[None]) -> None:
+        await begun
+        await self.store.start()
+        self.recorder.startService()
+        self.reaper.startService()
+        await gatherResults(self._binding, consumeErrors=True)
+        house = House(
+            hub=self.hub,
+            sessions=self.sessions,
+            admission=self.admission,
+            archive=self.store,
+            clock=self._reactor,
+            limits=self._configuration.limits,
+            random=os.urandom,
+            secret=await self.broker.secret(),
+            name=self._configuration.name,
+            public_url=self._configuration.public_url,
+            ports={entrance.door: entrance.number for entrance in self.entrances},
+        )
+        await adopt_the_lost(self.broker, self.hub, self.sessions)
+        for entrance in self.entrances:
+            gateway = import_module(DOORS[entrance.door]).make_gateway(house)
+            self.gateways.append(gateway)
+            entrance.open(gateway.factory)
+        self.log.info(
+            "Meet {version} is open: {doors}. Its files are in {data}.",
+            version=VERSION,
+            doors=", ".join(f"{door} {number}" for door, number in house.ports.items()),
+            data=self._configuration.data.absolute(),
+        )
+
+    def _not_opened(self, failure: Failure) -> None:
+        problem = failure.value
+        if isinstance(problem, CancelledError):
+            return
+        if isinstance(problem, CannotStart | ValueError | Unavailable):
+            self.log.critical("{problem}", problem=problem)
+            _tell(str(problem))
+        else:
+            self.log.failure("Meet could not start", failure)
+            _tell("Meet could not start; its log says why.")
+        self._failed = True
+        self._reactor.callWhenRunning(_stop, self._reactor)
+
+    # The end.
+
+    async def _close(self) -> bool:
+        """End every part, the way in first; whether each ended in its time."""
+        goodbye = GOODBYES["shutting-down"]
+        steps: list[tuple[str, float, Callable[[], Any]]] = [
+            ("The ports", _CLOSING, lambda: gatherResults([entrance.close() for entrance in self.entrances])),
+            ("Accepting", _CLOSING, lambda: gatherResults([gateway.stop_accepting() for gateway in self.gateways])),
+            ("Goodbye", _GOODBYE, lambda: gatherResults([gateway.say_goodbye(goodbye) for gateway in self.gateways])),
+            ("The sessions", _CLOSING, lambda: self.sessions.stop(goodbye)),
+            ("The hub", _CLOSING, lambda: self.hub.stop(goodbye)),
+            ("The reaper", _CLOSING, self.reaper.stopService),
+            ("The recorder", _CLOSING, self.recorder.stopService),
+            ("The store", _CLOSING, self.store.stop),
+            ("The broker", _CLOSING, self.broker.stop),
+        ]
+        return all([await self._step(*step) for step in steps])
+
+    async def _step(self, what: str, most: float, end: Callable[[], Any]) -> bool:
+        try:
+            await maybeDeferred(end).addTimeout(most, self._reactor)
+        except TookTooLong:
+            self.log.warn("{what} did not end within {most} s.", what=what, most=most)
+            return False
+        except Exception:
+            self.log.failure("{what} did not end well", what=what)
+        return True
+
+    def stopService(self) -> Deferred[None]:
+        """End what began; fires when all of it has ended, or has had its time, which is under 5 seconds."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        if self._opening is not None:
+            self._opening.cancel()
+        return Deferred.fromCoroutine(self._close()).addCallback(self._ended)
+
+    def _ended(self, in_time: bool) -> None:
+        self.log.info("Meet has ended.")
+        self.leave(1 if self._failed else 0, in_time)
+
+
+def _at_once(begun: Deferred[None]) -> Deferred[None]:
+    """``begun``, unless it has failed already; raises `CannotStart` for what an operator must mend."""
+    failure = begun.result if begun.called else None
+    if not isinstance(failure, Failure):
+        return begun
+    begun.addErrback(lambda _: None)
+    if isinstance(failure.value, ValueError | Unavailable):
+        failure = Failure(CannotStart(str(failure.value)))
+    if isinstance(failure.value, CannotStart):
+        MeetService.log.critical("{problem}", problem=failure.value)
+    return failure.raiseException()
+
+
+def _log_destination(twistd: Mapping[str, Any]) -> TextIO | None:
+    """Where twistd's own options send the log; None if they name something that is not a file."""
+    path = twistd.get("logfile")
+    stays = twistd.get("nodaemon") or twistd.get("debug")
+    if twistd.get("logger") or twistd.get("syslog") or (path == "-" and not stays):
+        return None
+    if path == "-" or (stays and not path):
+        return sys.stdout
+    return cast("TextIO", LogFile.fromFullPath(path or "twistd.log"))  # type: ignore[no-untyped-call]
+
+
+def _tell(sentence: str) -> None:
+    """Say it to whoever started Meet; twistd sends what is printed otherwise to the log."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"meet: {sentence}\n")
+        sys.__stderr__.flush()
+
+
+def _tell_plainly(kind: type[BaseException], problem: BaseException, traceback: TracebackType | None) -> None:
+    """In Python's place: a traceback only for what is a mistake of ours.
+
+    twistd lets an exception of a service's beginning go all the way up, and exits with 1.
+    """
+    if isinstance(problem, CannotStart):
+        _tell(str(problem))
+    else:
+        sys.__excepthook__(kind, problem, traceback)
+
+
+def _end_on_signals(reactor: Any) -> None:
+    """SIGTERM and SIGINT end Meet in order.
+
+    The reactor's own handlers do so too, but then twistd exits as if it had been killed.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: reactor.callFromThread(_stop, reactor))
+
+
+def _stop(reactor: Any) -> None:
+    with suppress(ReactorNotRunning):
+        reactor.stop()
+
+
+def _leave(code: int, in_time: bool) -> None:
+    """Make the process end with ``code`` when the reactor has ended; twistd knows only 0."""
+    from twisted.internet import reactor
+
+    if code:
+        atexit.register(_exit, code)
+    if not in_time:
+        # A thread that still waits for its disk would keep the process; what was accepted is on it.
+        cast("Any", reactor).addSystemEventTrigger("after", "shutdown", _exit, code)
+
+
+def _stay(_code: int, _in_time: bool) -> None:
+    """Where Meet is not the whole process."""
+
+
+def _exit(code: int) -> None:
+    for out in (sys.__stdout__, sys.__stderr__):
+        if out is not None:
+            out.flush()
+    os._exit(code)
