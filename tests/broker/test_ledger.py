@@ -1,0 +1,167 @@
+"""A ledger numbers what its guards allow, and can be rebuilt from what it told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.broker.ledger import Ledger, Mark, Published, Row, new_epoch
+from meet.errors import Stale, Taken
+from meet.events import Position
+from meet.limits import Limits
+from meet.wire import position
+
+LIMITS = Limits().but({"entries-in-tail": 3})
+KEYS = st.sampled_from(["who:ann", "who:bob", "title"])
+OWNERS = st.sampled_from(["p1", "p2"])
+ASKS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "under": st.integers(0, 6),
+            "key": st.none() | KEYS,
+            "forget": st.booleans(),
+            "ruling": st.booleans(),
+            "claim": st.none() | st.tuples(KEYS, OWNERS),
+            "once": st.none() | st.sampled_from(["a", "b", "c"]),
+            "erase": st.none() | st.integers(1, 8),
+            "later": st.sampled_from([0.0, 1.0, 200.0]),
+        }
+    ),
+    max_size=40,
+)
+
+
+class Files:
+    """What a broker that writes down every `Published` has; and the rules, told once more."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.marks: dict[str, Mark] = {}
+
+    def write(self, body: bytes, key: str | None, once: str | None, now: float, published: Published) -> None:
+        for seq in published.passed:
+            del self.rows[seq]
+        if published.held:
+            self.rows[published.position.seq] = Row(published.position.seq, key, published.owner, body)
+        if once is not None:
+            self.marks.pop(once, None)
+            self.marks[once] = Mark(once, published.position.seq, now)
+
+    def rebuilt(self, ledger: Ledger) -> Ledger:
+        return Ledger.rebuilt(
+            ledger.epoch,
+            LIMITS,
+            last=ledger.last,
+            law=ledger.law,
+            floor=ledger.floor,
+            rows=self.rows.values(),
+            marks=self.marks.values(),
+        )
+
+
+class Stories(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.ledger = Ledger("k3q", LIMITS)
+
+    def publish(self, body: bytes = b"x", now: float = 0, **guards: Any) -> Published:
+        guards.setdefault("under", self.ledger.ruled)
+        return self.ledger.publish(body, now, **guards)
+
+    def test_a_refusal_begins_no_log(self) -> None:
+        with self.assertRaises(Taken):
+            self.publish(claim=("who:ann", "p1"))
+        with self.assertRaises(Stale):
+            self.publish(under=Position("k3q", 1))
+        self.assertFalse(self.ledger.known)
+        self.assertIsNone(self.ledger.look().last)
+
+    def test_it_tells_what_passed(self) -> None:
+        self.assertEqual(self.publish(key="title").passed, ())
+        self.assertEqual(self.publish(key="title").passed, (1,))
+        for _ in range(3):
+            self.assertEqual(self.publish().passed, ())
+        self.assertEqual(self.publish().passed, (3,))
+        self.assertEqual(self.ledger.floor, 3)
+        self.assertEqual(self.publish(key="erased", erase=Position("k3q", 4)).passed, (4,))
+        self.assertEqual(self.publish(key="erased", erase=Position("other", 5)).passed, (7,))
+        gone = self.publish(key="title", forget=True)
+        self.assertEqual((gone.passed, gone.held), ((2,), False))
+
+    def test_talk_that_came_after_an_erasure_does_not_push_out_more(self) -> None:
+        for _ in range(3):
+            self.publish()
+        self.assertEqual(self.publish(erase=Position("k3q", 1)).passed, (1,))
+        self.assertEqual(self.ledger.floor, 0)
+
+    def test_writing_a_key_without_a_claim_leaves_it_its_owner(self) -> None:
+        self.publish(key="who:ann", claim=("who:ann", "p1"))
+        self.assertEqual(self.publish(key="who:ann").owner, "p1")
+        with self.assertRaises(Taken):
+            self.publish(claim=("who:ann", "p2"))
+
+    def test_a_key_that_nobody_claimed_is_free(self) -> None:
+        self.publish(key="title")
+        self.assertEqual(self.publish(key="title", claim=("title", "p1")).owner, "p1")
+
+    def test_a_clock_that_goes_back_forgets_nothing(self) -> None:
+        first = self.publish(once="a", now=1000)
+        self.assertEqual(self.publish(once="a", now=900), Published(first.position, repeated=True))
+
+    def test_an_epoch_is_short_and_its_own(self) -> None:
+        epochs = {new_epoch(1_790_000_000, bytes([0, 0, each])) for each in range(256)}
+        epochs |= {new_epoch(each, b"\0\0\0") for each in (-5, 1, 1_790_000_001, 99_999_999_999)}
+        self.assertEqual(len(epochs), 260)
+        for epoch in epochs:
+            self.assertEqual(position(f"{epoch}.1"), Position(epoch, 1))
+
+
+class Properties(SynchronousTestCase):
+    @given(ASKS)
+    def test_whatever_is_asked_the_ledger_holds_and_can_be_rebuilt(self, asks: list[dict[str, Any]]) -> None:
+        ledger, files, now = Ledger("k3q", LIMITS), Files(), 0.0
+        for number, ask in enumerate(asks):
+            now += ask.pop("later")
+            under, erase = ask.pop("under"), ask.pop("erase")
+            ask["under"] = ledger.ruled if under else None
+            ask["erase"] = None if erase is None else Position("k3q", erase)
+            twin = files.rebuilt(ledger)
+            before = ledger.look()
+            body = b"%d" % number
+            told: list[object] = []
+            for each in (ledger, twin):
+                try:
+                    told.append(each.publish(body, now, **ask))
+                except (Stale, Taken) as refused:
+                    told.append(type(refused))
+            self.assertEqual(told[0], told[1])
+            self.assertEqual(ledger.look(), twin.look())
+            published = told[0]
+            if not isinstance(published, Published) or published.repeated:
+                self.assertEqual(ledger.look(), before)
+                continue
+            self.assertEqual(published.position.seq, (before.last.seq if before.last else 0) + 1)
+            files.write(body, ask["key"], ask["once"], now, published)
+            look = ledger.look()
+            self.assertEqual(look, files.rebuilt(ledger).look())
+            for entries in (look.kept, look.tail):
+                seqs = [place.seq for place, _ in entries]
+                self.assertEqual(seqs, sorted(set(seqs)))
+            self.assertLessEqual(len(look.tail), 3)
+            self.assertTrue(all(place.seq > look.floor for place, _ in look.tail))
+
+    @given(st.lists(st.tuples(OWNERS, st.booleans()), max_size=20))
+    def test_a_key_has_one_owner_at_a_time(self, asks: list[tuple[str, bool]]) -> None:
+        ledger = Ledger("k3q", LIMITS)
+        holder: str | None = None
+        for owner, forget in asks:
+            allowed = holder == owner or (holder is None and not forget)
+            try:
+                ledger.publish(b"", 0, under=None, key="who:ann", forget=forget, claim=("who:ann", owner))
+            except Taken:
+                self.assertFalse(allowed)
+            else:
+                self.assertTrue(allowed)
+                holder = None if forget else owner

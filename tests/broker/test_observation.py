@@ -1,0 +1,68 @@
+"""An observer that keeps failing is asked less and less often, and never given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.broker.observation import Batch, Observation
+from meet.errors import Unavailable
+from meet.events import Position
+from meet.interfaces import Record
+
+RECORD = Record("algebra", Position("k3q", 1), b"hi")
+
+
+class Pauses(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.tried: list[float] = []
+        self.acknowledged: list[int] = []
+        self.works = False
+
+    def observation(self) -> Observation:
+        return Observation(self.observe, self.fetch, self.acknowledged.append, self.clock, 0)
+
+    def fetch(self, after: int, count: int) -> Deferred[Batch]:
+        return succeed([(1, RECORD)][after:])
+
+    def observe(self, records: Sequence[Record]) -> Deferred[None]:
+        self.tried.append(self.clock.seconds())
+        return succeed(None) if self.works else fail(OSError("away"))
+
+    def test_pauses_double_from_one_second_to_thirty(self) -> None:
+        self.observation().wake()
+        self.clock.pump([1.0] * 100)
+        self.assertEqual(self.tried, [0, 1, 3, 7, 15, 31, 61, 91])
+        self.assertEqual(self.acknowledged, [])
+        self.works = True
+        self.clock.pump([1.0] * 30)
+        self.assertEqual(self.acknowledged, [1])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_news_does_not_shorten_a_pause(self) -> None:
+        observation = self.observation()
+        observation.wake()
+        observation.wake()
+        self.assertEqual(self.tried, [0])
+
+    def test_stopped_in_a_pause_it_leaves_nothing_behind(self) -> None:
+        observation = self.observation()
+        observation.wake()
+        self.successResultOf(observation.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        observation.wake()
+        self.assertEqual(self.tried, [0])
+
+    def test_a_journal_that_is_away_is_asked_again(self) -> None:
+        away: list[Deferred[Batch]] = [fail(Unavailable("away"))]
+        fetch = self.fetch
+        self.fetch = lambda after, count: away.pop() if away else fetch(after, count)  # type: ignore[method-assign]
+        self.works = True
+        self.observation().wake()
+        self.assertEqual(self.acknowledged, [])
+        self.clock.advance(1)
+        self.assertEqual(self.acknowledged, [1])
