@@ -164,7 +164,8 @@ def opened(room: Room, host_key: str, now: float) -> list[str]:
     """What somebody is told who has opened a room: the key only they get."""
     return [
         f"{room.name} is open until {day_time(room.ends, now)} UTC.",
-        f"Your host key is {host_key} - keep it: /join {room.name} nick {host_key} makes you its host again.",
+        f"Your host key: {host_key}",
+        f"Keep it. With it, /join {room.name} nick key makes you its host again.",
     ]
 
 

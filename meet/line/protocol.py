@@ -132,8 +132,7 @@ class LineProtocol(Protocol):
             return
         lines = self._reader.feed(data)
         self._writer.write(self._reader.reply())
-        # An empty line is only somebody who pressed Enter.
-        self._lines.extend(line for line in lines if line != "")
+        self._lines.extend(lines)
         if lines:
             self._listen_for_life()
         self._work()
@@ -270,6 +269,9 @@ class LineProtocol(Protocol):
                 self.transport.resumeProducing()
 
     async def _take(self, line: str | Refused, now: float) -> None:
+        if line == "":
+            # Somebody has only pressed Enter.
+            return
         first, self._first = self._first, False
         try:
             if isinstance(line, Refused):

@@ -20,6 +20,10 @@ _SE, _ERASE_CHARACTER, _ERASE_LINE, _SB, _WILL, _DO, _IAC = 240, 247, 248, 250, 
 _REFUSALS = {_WILL: 254, _DO: 252}
 _INTERRUPTS = (244, _ERASE_LINE)
 
+_OPTIONS = 256
+"""Options declined to one connection; telnet has no more of them."""
+
+_SPECIAL = re.compile(rb"[\x00\n\r\x08\x7f\xff]")
 # What arrow keys and coloured output send (ECMA-48 control sequences).
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[A-Z])")
 
@@ -38,7 +42,7 @@ class Reader:
     ``crlf`` says whether the other side ends its lines with CR LF, and so wants ours.
     """
 
-    __slots__ = ("_after_cr", "_buffer", "_command", "_most", "_overlong", "_reply", "_state", "crlf")
+    __slots__ = ("_after_cr", "_buffer", "_command", "_declined", "_most", "_overlong", "_reply", "_state", "crlf")
 
     def __init__(self, most: int) -> None:
         self.crlf = False
@@ -49,6 +53,7 @@ class Reader:
         self._state = _State.TEXT
         self._command = 0
         self._reply = bytearray()
+        self._declined = 0
 
     @property
     def begun(self) -> bytes:
@@ -58,21 +63,19 @@ class Reader:
     def feed(self, data: bytes) -> list[str | Refused]:
         """Take some bytes; return the lines that have ended, or why one cannot be taken."""
         lines: list[str | Refused] = []
-        for byte in data:
-            if self._state is not _State.TEXT:
-                self._telnet(byte)
-            elif byte == _IAC:
-                self._after_cr = False
-                self._state = _State.COMMAND
-            elif byte in (_LF, _NUL) and self._after_cr:
-                # The second half of an end that was taken at its CR.
-                self._after_cr = False
-            elif byte in (_LF, _CR):
-                self._after_cr = self.crlf = byte == _CR
-                lines.append(self._line())
-            else:
-                self._after_cr = False
-                self._text(byte)
+        place = 0
+        while place < len(data):
+            if self._state is _State.TEXT:
+                # In one piece up to the next byte that means something: a flood costs little.
+                special = _SPECIAL.search(data, place)
+                end = special.start() if special else len(data)
+                if end > place:
+                    self._after_cr = False
+                    self._text(data[place:end])
+                    place = end
+                    continue
+            self._byte(data[place], lines)
+            place += 1
         return lines
 
     def reply(self) -> bytes:
@@ -80,13 +83,26 @@ class Reader:
         reply, self._reply = bytes(self._reply), bytearray()
         return reply
 
-    def _text(self, byte: int) -> None:
-        if byte in _ERASERS:
+    def _byte(self, byte: int, lines: list[str | Refused]) -> None:
+        after_cr, self._after_cr = self._after_cr, False
+        if self._state is not _State.TEXT:
+            self._telnet(byte)
+        elif byte == _IAC:
+            self._state = _State.COMMAND
+        elif byte in (_LF, _CR):
+            # An LF after a CR is the second half of an end that was taken already.
+            if byte == _CR or not after_cr:
+                self._after_cr = self.crlf = byte == _CR
+                lines.append(self._line())
+        elif byte in _ERASERS:
             self._erase()
-        elif len(self._buffer) < self._most:
-            self._buffer.append(byte)
-        else:
-            self._overlong = True
+        elif not after_cr:
+            self._text(bytes((byte,)))
+
+    def _text(self, run: bytes) -> None:
+        room = self._most - len(self._buffer)
+        self._buffer += run[:room]
+        self._overlong = self._overlong or len(run) > room
 
     def _erase(self) -> None:
         """Take back one character, which in UTF-8 may be several bytes."""
@@ -113,7 +129,7 @@ class Reader:
             case _State.COMMAND:
                 self._state = _State.TEXT
                 if byte == _IAC:
-                    self._text(byte)
+                    self._text(bytes((byte,)))
                 elif byte == _ERASE_CHARACTER:
                     self._erase()
                 elif byte in _INTERRUPTS:
@@ -124,7 +140,8 @@ class Reader:
                 # A telnet client whose user has pressed Ctrl-C shows nothing more until its
                 # request is answered (DO TIMING-MARK, RFC 860).
                 refusal = _REFUSALS.get(self._command)
-                if refusal is not None:
+                if refusal is not None and self._declined < _OPTIONS:
+                    self._declined += 1
                     self._reply += bytes((_IAC, refusal, byte))
             case _State.PARAMETERS if byte == _IAC:
                 self._state = _State.PARAMETERS_COMMAND

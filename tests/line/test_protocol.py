@@ -50,13 +50,16 @@ class ConversationTests(DoorTestCase):
     def test_a_room_opened_here(self) -> None:
         ann = self.door.client()
         told = ann.type("/open Biology 8h as ann The living world")
-        key = told[2].split()[4]
+        key = told[2].removeprefix("Your host key: ")
         assert told[1:] == [
             "biology is open until 22:00 UTC.",
-            f"Your host key is {key} - keep it: /join biology nick {key} makes you its host again.",
+            f"Your host key: {key}",
+            "Keep it. With it, /join biology nick key makes you its host again.",
             "biology (The living world), 1 here, ends 22:00 UTC. "
             "Lines are kept until 23:00 UTC, then deleted; anybody who knows the room's name can read them.",
         ]
+        host = self.client(f"/join biology eve {key}")
+        assert host.type("/who", "/quit")[0] == "2 here: *ann, *eve"
         bob = self.client("/join biology bob")
         ann.seen()
         assert bob.type("/close", "/title Mine") == ["! Only the host of this room can do that."] * 2
@@ -223,6 +226,12 @@ class PaceTests(DoorTestCase):
         assert [text for _, text in self.flow.log()] == [str(number) for number in range(100)]
         assert ann.wire.producerState == "producing"
         assert not ann.hung_up
+
+    def test_a_flood_of_empty_lines_waits_too(self) -> None:
+        ann = self.client("/join algebra ann")
+        ann.send(b"\n" * 1000)
+        assert ann.wire.producerState == "paused"
+        assert ann.seen() == []
 
     def test_lost_while_lines_wait(self) -> None:
         ann = self.client("/join algebra ann")

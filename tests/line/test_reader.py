@@ -78,6 +78,12 @@ class TelnetTests(SynchronousTestCase):
         assert reader.reply() == b"\xff\xfe\x01\xff\xfc\x06"
         assert reader.reply() == b""
 
+    def test_a_flood_of_options_is_not_answered_for_ever(self) -> None:
+        reader = Reader(100)
+        reader.feed(b"\xff\xfb\x01" * 10_000)
+        assert len(reader.reply()) == 256 * 3
+        assert reader.feed(b"fine\n") == ["fine"]
+
     def test_editing(self) -> None:
         assert lines(b"helk\xff\xf7lo\n") == ["hello"]
         assert lines(b"never mind\xff\xf8hello\n") == ["hello"]
