@@ -14,12 +14,21 @@ from tests.flow import Flow
 ADDRESS = "192.0.2.7"
 
 
+class Wire(StringTransport):
+    """A transport that remembers whether it was cut off."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
 class Person:
     """One connection to ``gateway``."""
 
     def __init__(self, flow: Flow, gateway: IrcGateway, address: str = ADDRESS) -> None:
         self.flow = flow
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", address, 40000))
+        self.transport = Wire(peerAddress=IPv4Address("TCP", address, 40000))
         connection = gateway.factory.buildProtocol(None)
         assert connection is not None
         self.connection = connection

@@ -95,8 +95,36 @@ class AnyLineTests(SynchronousTestCase):
                 st.builds(
                     lambda command, params: " ".join([command, *params]),
                     st.sampled_from(
-                        "CAP NICK USER JOIN PART MODE WHO WHOIS LIST NAMES TOPIC PRIVMSG NOTICE KICK INVITE AWAY"
-                        " USERHOST ISON PING QUIT HELP MOTD TAGMSG PASS OPER WHOWAS LINKS ADMIN".split()
+                        [
+                            "CAP",
+                            "NICK",
+                            "USER",
+                            "JOIN",
+                            "PART",
+                            "MODE",
+                            "WHO",
+                            "WHOIS",
+                            "LIST",
+                            "NAMES",
+                            "TOPIC",
+                            "PRIVMSG",
+                            "NOTICE",
+                            "KICK",
+                            "INVITE",
+                            "AWAY",
+                            "USERHOST",
+                            "ISON",
+                            "PING",
+                            "QUIT",
+                            "HELP",
+                            "MOTD",
+                            "TAGMSG",
+                            "PASS",
+                            "OPER",
+                            "WHOWAS",
+                            "LINKS",
+                            "ADMIN",
+                        ]
                     ),
                     st.lists(
                         st.sampled_from(
