@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -59,10 +60,8 @@ class Talker(ProcessProtocol):
         self.ended.callback(None)
 
     def kill(self) -> None:
-        try:
+        with contextlib.suppress(ProcessExitedAlready):
             self.transport.signalProcess("KILL")
-        except ProcessExitedAlready:
-            pass
 
     def _look(self) -> None:
         waiting, self._waiting = self._waiting, []
