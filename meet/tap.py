@@ -225,10 +225,10 @@ def _at_once(begun: Deferred[None]) -> Deferred[None]:
     if not isinstance(failure, Failure):
         return begun
     begun.addErrback(lambda _: None)
-    if isinstance(failure.value, ValueError | Unavailable):
-        failure = Failure(CannotStart(str(failure.value)))
-    if isinstance(failure.value, CannotStart):
-        MeetService.log.critical("{problem}", problem=failure.value)
+    problem = failure.value
+    if isinstance(problem, CannotStart | ValueError | Unavailable):
+        MeetService.log.critical("{problem}", problem=problem)
+        raise CannotStart(str(problem)) from None
     return failure.raiseException()
 
 

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.configuration import OPTIONS, configure
+from meet.limits import Limits
+
+
+class Precedence(SynchronousTestCase):
+    def test_without_a_word_there_are_the_defaults(self) -> None:
+        configuration = configure({})
+        assert configuration.doors == {"http": "8080", "irc": "6667", "line": "2323"}
+        assert configuration.data == Path("meet-data")
+        assert (configuration.broker, configuration.store) == ("local:", "sqlite:")
+        assert configuration.limits == Limits()
+
+    def test_command_line_over_environment_over_file(self) -> None:
+        file = 'http = 1\nirc = "2"\nline = "3"\n'
+        environment = {"MEET_HTTP": "10", "MEET_IRC": "20"}
+        configuration = configure({"http": "100"}, environment=environment, file=file)
+        assert configuration.doors == {"http": "100", "irc": "20", "line": "3"}
+
+    def test_every_option_can_be_set_in_all_three_places(self) -> None:
+        values = {"log": "json", "log-level": "debug", "public-url": "https://a.example", "name": "a.example"}
+        for option in OPTIONS:
+            value = values.get(option.name, "word:")
+            attribute = option.name.replace("-", "_")
+            for configuration in (
+                configure({option.name: value}),
+                configure({}, environment={option.variable: value}),
+                configure({}, file=f'{option.name} = "{value}"'),
+            ):
+                assert str(getattr(configuration, attribute)) == value
+
+    def test_limits_come_from_all_three_too(self) -> None:
+        limits = configure(
+            {},
+            ["people-in-room=3"],
+            {"MEET_LIMITS": "people-in-room=2, names-in-here=20"},
+            "[limits]\npeople-in-room = 1\nnames-in-here = 10\ngrace = 100\n",
+        ).limits
+        assert (limits.people_in_room, limits.names_in_here, limits.grace) == (3, 20, 100)
+
+    def test_an_empty_word_closes_a_door(self) -> None:
+        configuration = configure({"irc": ""}, environment={"MEET_LINE": ""})
+        assert list(configuration.doors) == ["http"]
+
+    def test_other_variables_of_that_beginning_are_somebody_elses(self) -> None:
+        configure({}, environment={"MEET_PORT_8080_TCP": "tcp://10.0.0.1:8080"})
+
+
+class Wrong(SynchronousTestCase):
+    def refused(self, *arguments: object, **named: object) -> str:
+        with pytest.raises(ValueError, match=r"\.\Z") as error:
+            configure(*arguments, **named)  # type: ignore[arg-type]
+        sentence = str(error.value)
+        assert "\n" not in sentence
+        return sentence
+
+    def test_what_is_wrong_is_named(self) -> None:
+        for options, word in (
+            ({"log": "xml"}, "log"),
+            ({"log-level": "loud"}, "log-level"),
+            ({"data": ""}, "data"),
+            ({"broker": ""}, "broker"),
+            ({"store": ""}, "store"),
+            ({"name": "two words"}, "name"),
+            ({"name": "x" * 64}, "name"),
+            ({"public-url": "meet.example.org"}, "public-url"),
+            ({"public-url": "https://meet.example.org/chat"}, "public-url"),
+            ({"public-url": "https://ann@meet.example.org"}, "public-url"),
+            ({"public-url": "https://meet.example.org:port"}, "public-url"),
+        ):
+            assert word in self.refused(options)
+
+    def test_a_file_with_something_else_in_it(self) -> None:
+        assert "colour" in self.refused({}, file='colour = "blue"')
+        assert "http" in self.refused({}, file="http = true")
+        assert "http" in self.refused({}, file="http = [8080]")
+        assert "[limits]" in self.refused({}, file="limits = 3")
+        assert "TOML" in self.refused({}, file="http 8080")
+
+    def test_limits(self) -> None:
+        assert "speed" in self.refused({}, ["speed=1"])
+        assert "name=value" in self.refused({}, ["grace"])
+        assert "grace" in self.refused({}, ["grace=-1"])
+        assert "grace" in self.refused({}, ["grace=soon"])
+        assert "grace" in self.refused({}, ["grace=0"])
+        assert "grace" in self.refused({}, ["grace=" + "9" * 5000])
+        assert "speed" in self.refused({}, environment={"MEET_LIMITS": "speed=1"})
+        assert "grace" in self.refused({}, file='[limits]\ngrace = "long"')
+
+    def test_a_slash_at_the_end_of_the_address_is_no_mistake(self) -> None:
+        assert configure({"public-url": "https://a.example:8443/"}).public_url == "https://a.example:8443"
