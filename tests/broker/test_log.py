@@ -1,0 +1,80 @@
+"""The file of the local broker: what outlives a process that ends between two steps."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.broker.ledger import Published
+from meet.broker.log import Log, Written
+from meet.events import Position
+from meet.limits import Limits
+
+LIMITS = Limits()
+
+
+class Files(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.log = self.opened()
+
+    def opened(self) -> Log:
+        log = Log(self.folder / "broker.sqlite3", "NORMAL", LIMITS)
+        log.open(os.urandom)
+        self.addCleanup(log.close)
+        return log
+
+    def say(self, seq: int, body: bytes, at: float = 0.0, once: str | None = None, held: bool = True) -> None:
+        published = Published(Position("k3q", seq), held=held)
+        self.log.begin()
+        self.log.publish(Written("algebra", body, None, once, None, at, published, 0, 0))
+        self.log.commit()
+
+    def bytes(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.folder.iterdir())
+
+    def test_a_drop_that_was_not_wiped_is_wiped_at_the_next_start(self) -> None:
+        self.say(1, b"what was said" * 50)
+        self.log.begin()
+        self.log.drop("algebra", Position("k3q", 2), b"forgotten")
+        self.log.commit()
+        self.assertIn(b"what was said", self.bytes())
+        self.log.close()
+        self.opened()
+        self.assertNotIn(b"what was said", self.bytes())
+
+    def test_what_was_rolled_back_never_was(self) -> None:
+        self.say(1, b"one")
+        self.log.begin()
+        self.log.publish(Written("algebra", b"two", None, "p1:2", None, 0, Published(Position("k3q", 2)), 0, 0))
+        self.log.rollback()
+        self.log.begin()
+        ledger = self.log.load("algebra", "new")
+        self.assertEqual((ledger.epoch, ledger.last), ("k3q", 1))
+        self.assertEqual(len(ledger.look().tail), 1)
+        self.log.commit()
+
+    def test_marks_leave_the_file_in_their_time(self) -> None:
+        self.say(1, b"one", once="a-mark-of-ann")
+        self.say(2, b"two", at=LIMITS.once_kept + 1)
+        self.log.wipe()
+        self.assertNotIn(b"a-mark-of-ann", self.bytes())
+
+    def test_numbers_are_not_given_twice_when_all_was_taken(self) -> None:
+        self.log.begin()
+        self.log.register("recorder")
+        self.log.commit()
+        self.say(1, b"one", held=False)
+        self.log.begin()
+        newest = self.log.after(0, 10)[-1][0]
+        self.log.acknowledge("recorder", newest)
+        self.log.commit()
+        self.log.close()
+        self.log = self.opened()
+        self.say(2, b"two")
+        self.log.begin()
+        self.assertEqual([record.body for _, record in self.log.after(newest, 10)], [b"two"])
+        self.log.commit()
