@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 from twisted.logger import ILogObserver, Logger, LogPublisher
 from twisted.python.failure import Failure
