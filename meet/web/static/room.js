@@ -41,7 +41,7 @@ const log = new Log({
   is_me: (id) => me?.id === id,
   older: async (before) => (await call("GET", `${api}/entries?${new URLSearchParams({ before, count: "100" })}`, { token: me?.token })).json,
 });
-const panel = new Panel({ count: Number(page.count), ends, nick: () => me?.nick, ask_names: () => link.ask({ ask: "who" }) });
+const panel = new Panel({ count: Number(page.people), ends, nick: () => me?.nick, ask_names: () => link.ask({ ask: "who" }) });
 const composer = new Composer({ key: `meet:unsent:${room}`, limit: Number(page.limit), log, nick: () => me?.nick ?? "", send: (message) => link.ask(message) });
 const link = new Link(
   () => ({ room, token: me?.token, nick: me?.nick, after: composer.after || log.last }),
@@ -228,7 +228,15 @@ async function asking(form, target, ask) {
 by_id("enter").addEventListener("submit", (event) => {
   event.preventDefault();
   asking(event.target, by_id("reason"), async () => {
-    const keeps = await enter(event.target.elements.nick.value);
+    // Who only looked on leaves first, and does not hear of their own coming.
+    link.stop();
+    let keeps;
+    try {
+      keeps = await enter(event.target.elements.nick.value);
+    } catch (error) {
+      link.start();
+      throw error;
+    }
     present();
     log.known();
     log.tell(keeps || page.keeps);
