@@ -162,6 +162,9 @@ class _Threshold(Factory):
 
     def let_in(self, factory: IProtocolFactory) -> None:
         self._inside = factory
+        if isinstance(factory, Factory):
+            # It would log its own address in memory.
+            factory.noisy = False
         factory.doStart()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:

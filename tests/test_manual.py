@@ -1,0 +1,72 @@
+"""The manual's tables say what the code says."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.broker.local import FILE, LOCK
+from meet.configuration import OPTIONS
+from meet.errors import GOODBYES, REFUSALS
+from meet.limits import Limits, limit_name
+from meet.options import MeetOptions
+
+MANUAL = (Path(__file__).parent.parent / "docs" / "manual.md").read_text("utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table under ``heading``, without its head."""
+    under = MANUAL.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    table = [line for line in under.split("\n| ", 1)[1].split("\n\n", 1)[0].split("\n")]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table[2:]]
+
+
+class Manual(SynchronousTestCase):
+    maxDiff = None
+
+    def test_options(self) -> None:
+        assert rows("Options") == [
+            [
+                f"`--{option.name}`",
+                f"`{option.variable}`",
+                f"`{option.default}`" if option.default else "empty",
+                option.about,
+            ]
+            for option in OPTIONS
+        ]
+
+    def test_every_option_of_the_command_line_is_there(self) -> None:
+        for name in MeetOptions().longOpt:
+            if name not in ("help",):
+                assert f"`--{name.rstrip('=')}" in MANUAL
+
+    def test_limits(self) -> None:
+        assert rows("Limits") == [
+            [
+                f"`{limit_name(row.name)}`",
+                str(row.default),
+                row.metadata["unit"],
+                "yes" if row.metadata["off"] else "no",
+                row.metadata["reason"],
+            ]
+            for row in fields(Limits)
+        ]
+
+    def test_refusals(self) -> None:
+        assert rows("What people are refused") == [
+            [f"`{code}`", str(refusal.status), refusal.numeric, refusal.title] for code, refusal in REFUSALS.items()
+        ]
+
+    def test_goodbyes(self) -> None:
+        assert rows("How connections end") == [
+            [f"`{goodbye.name}`", str(goodbye.close), "yes" if goodbye.again else "no", goodbye.text]
+            for goodbye in GOODBYES.values()
+        ]
+
+    def test_files(self) -> None:
+        assert [row[0] for row in rows("Files")] == [f"`{LOCK}`", f"`{FILE}`", "`archive.sqlite3`"]
+
+    def test_session_grace_in_words(self) -> None:
+        assert f"has {Limits().session_grace} seconds (`session-grace`)" in MANUAL
