@@ -19,7 +19,7 @@ MANUAL = (Path(__file__).parent.parent / "docs" / "manual.md").read_text("utf-8"
 def rows(heading: str) -> list[list[str]]:
     """The cells of the first table under ``heading``, without its head."""
     under = MANUAL.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    table = [line for line in under.split("\n| ", 1)[1].split("\n\n", 1)[0].split("\n")]
+    table = under.split("\n| ", 1)[1].split("\n\n", 1)[0].strip().split("\n")
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table[2:]]
 
 
