@@ -54,7 +54,20 @@ class Since(NamedTuple):
 class Feed:
     """One room in one process."""
 
-    __slots__ = ("_depth", "_floor", "_held", "_limits", "_past", "_said", "_settings", "hole", "last", "name", "room")
+    __slots__ = (
+        "_depth",
+        "_floor",
+        "_held",
+        "_limits",
+        "_overflowed",
+        "_past",
+        "_said",
+        "_settings",
+        "hole",
+        "last",
+        "name",
+        "room",
+    )
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
@@ -67,6 +80,8 @@ class Feed:
         self._said: deque[Entry] = deque()
         self._settings: dict[str, Entry] = {}
         self._held: dict[Position, bytes] = {}
+        # Whether something was heard that is not held, so that one look is not enough.
+        self._overflowed = False
         self._past = ""
 
     @property
@@ -96,6 +111,8 @@ class Feed:
         self.hole = True
         if len(self._held) < self._depth:
             self._held[position] = body
+        else:
+            self._overflowed = True
         return []
 
     def restore(self, look: Look) -> Caught:
@@ -113,8 +130,18 @@ class Feed:
             caught = self._catch_up(look, self.last.seq, look.last)
         self.hole = False
         held, self._held = self._held, {}
+        overflowed, self._overflowed = self._overflowed, False
+        epoch = None if look.last is None else look.last.epoch
         for position in sorted(held, key=lambda each: each.seq):
-            caught.extend(self.hear(position, held[position]))
+            if epoch is None or position.epoch == epoch:
+                caught.extend(self.hear(position, held[position]))
+            else:
+                # Of a log before this one, or of one begun since: the next look will tell.
+                overflowed = True
+        if epoch is None:
+            # Of a log that a look did not know, and the next one will.
+            self._held.clear()
+        self.hole = self.hole or overflowed
         return Caught(caught, anew)
 
     def since(self, after: Position | None) -> Since:
@@ -156,11 +183,17 @@ class Feed:
         talk = [entry(position, body) for position, body in look.tail]
         caught.extend(item for item in talk if item.position.seq > known)
         still = dict(self.room.people.held())
-        for key, person in before.items():
-            if key not in still:
-                # Their Left was missed, and what is forgotten cannot be read again.
-                left = Left(at=moment(0), by=person.id, nick=person.nick, because="lost")
-                caught.append(Entry(last, left, encode(left)))
+        # A closing ends everybody's stay by itself.
+        gone = {} if self.room.closed else before
+        for key, person in gone.items():
+            now = still.get(key)
+            if now is None or now.id != person.id:
+                # Their Left was missed, and what is forgotten cannot be read again.  It was
+                # numbered before somebody else came under that nick.
+                position = last if now is None else Position(last.epoch, now.since.seq - 1)
+                because = "lost" if self.room.people.person(person.id) is None else "renamed"
+                left = Left(at=moment(0), by=person.id, nick=person.nick, because=because, host=person.host)
+                caught.append(Entry(position, left, encode(left)))
         self._said = deque(talk)
         self._floor = look.floor
         self._trim()

@@ -35,8 +35,9 @@ class Roster:
         return len(self._keys)
 
     def __iter__(self) -> Iterator[Participant]:
-        """Everybody once, under their newest nick, in the order in which they came."""
-        return (self._by_key[keys[-1]] for keys in self._keys.values())
+        """Everybody once, under their newest nick, in the order in which they took it."""
+        newest = (self._by_key[keys[-1]] for keys in self._keys.values())
+        return iter(sorted(newest, key=_since))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Roster) and self._by_key == other._by_key
@@ -83,3 +84,7 @@ class Roster:
             keys.remove(key)
             if not keys:
                 del self._keys[gone.id]
+
+
+def _since(person: Participant) -> int:
+    return person.since.seq

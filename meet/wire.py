@@ -49,7 +49,7 @@ def decode_event(body: bytes) -> Event:
     """Read an event; a kind or a shape this version does not know becomes `Unknown`."""
     try:
         return _event.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Unknown(at="")
 
 
