@@ -51,16 +51,15 @@ def refuse_other_sites(*, host: str, origin: str, fetch_site: str, public_url: s
         # The browser's own verdict, which no page can forge.
         if fetch_site in ("same-origin", "none"):
             return
-    elif not origin or _place(origin) in (_place(f"//{host}", like=origin), _place(public_url)):
+    elif not origin or _place(origin) in (_place(f"{origin.partition(':')[0]}://{host}"), _place(public_url)):
         return
     raise Refused("other-site", "Another site's page asked for this. Open Meet's own page and ask there.")
 
 
-def _place(url: str, like: str = "") -> str:
+def _place(url: str) -> str:
+    """Host and port of ``url``, without a port that goes without saying; unlike any other if there are none."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "?"
-    scheme = parts.scheme or urlsplit(like).scheme
-    place = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(scheme, " "))
-    return place or "?" + url[:1]
+        return url
+    return parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, " ")) or url

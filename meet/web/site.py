@@ -96,7 +96,7 @@ class MeetRequest(Request):
 
     def header(self, name: str) -> str:
         """The request's header ``name``, or an empty text."""
-        return (self.getHeader(name) or "") if name else ""
+        return (self.getHeader(name.encode()) or b"").decode("latin-1")
 
     def query(self, name: str, default: str = "") -> str:
         """The field ``name`` of the query; raises `Refused` ``bad-input`` if it is not UTF-8."""

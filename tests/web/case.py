@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import urandom
 from typing import Any
 
@@ -11,10 +12,15 @@ import treq
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import CLIENT
+from websockets.protocol import Protocol as WireProtocol
 from websockets.sync.client import connect
 from zope.interface import implementer
 
@@ -71,6 +77,48 @@ def _away() -> Deferred[Any]:
     away: Deferred[Any] = Deferred()
     away.errback(Unavailable("The archive is away."))
     return away
+
+
+def make_house(
+    clock: Any, broker: MemoryBroker, random: Callable[[int], bytes], limits: Limits, public_url: str = ""
+) -> House:
+    hub = Hub(broker, clock, limits)
+    admission = Admission(limits)
+    return House(
+        hub=hub,
+        sessions=Sessions(hub, admission, clock, limits, random),
+        admission=admission,
+        archive=MemoryStore(),
+        clock=clock,
+        limits=limits,
+        random=random,
+        secret=bytes(32),
+        name="meet.example",
+        public_url=public_url,
+        ports={"irc": 6667, "line": 2323},
+    )
+
+
+class ClockCase(SynchronousTestCase):
+    """A web door without a network, whose time stands still."""
+
+    changes: dict[str, int] = {}
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_795_000_000)
+        self.limits = Limits().but(self.changes)
+        broker = MemoryBroker(self.clock, bytes, self.limits)
+        broker.start()
+        self.house = make_house(self.clock, broker, bytes, self.limits)
+        self.gateway = make_gateway(self.house)
+
+
+def read_frames(data: bytes) -> list[Any]:
+    """The WebSocket frames in ``data``, read by a library that is not Meet's."""
+    client = WireProtocol(CLIENT)
+    client.receive_data(data)
+    return client.events_received()
 
 
 class Answer:
@@ -135,23 +183,8 @@ class WebCase(TestCase):
         self.limits = Limits().but({"says-per-participant": 0, **self.changes})
         self.broker = MemoryBroker(reactor, urandom, self.limits)
         await self.broker.start()
-        self.hub = Hub(self.broker, reactor, self.limits)
-        admission = Admission(self.limits)
-        self.sessions = Sessions(self.hub, admission, reactor, self.limits, urandom)
-        self.store = MemoryStore()
-        self.house = House(
-            hub=self.hub,
-            sessions=self.sessions,
-            admission=admission,
-            archive=self.store,
-            clock=reactor,
-            limits=self.limits,
-            random=urandom,
-            secret=bytes(32),
-            name="meet.example",
-            public_url=self.public_url,
-            ports={"irc": 6667, "line": 2323},
-        )
+        self.house = make_house(reactor, self.broker, urandom, self.limits, self.public_url)
+        self.hub, self.sessions, self.store = self.house.hub, self.house.sessions, self.house.archive
         self.gateway = make_gateway(self.house)
         self.port = reactor.listenTCP(0, self.gateway.factory, interface="127.0.0.1")
         self.number = self.port.getHost().port
@@ -206,8 +239,6 @@ class WebCase(TestCase):
 
     async def raw(self, data: bytes = b"") -> Raw:
         """A plain connection that has sent ``data``."""
-        from twisted.internet.endpoints import TCP4ClientEndpoint
-
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.number)
         raw = await endpoint.connect(Factory.forProtocol(Raw))
         self.raws.append(raw)
@@ -217,7 +248,7 @@ class WebCase(TestCase):
     async def socket(self, query: str, room: str = "algebra", **options: Any) -> Socket:
         """A WebSocket by a library that is not Meet's."""
         address = f"ws://127.0.0.1:{self.number}/api/v1/rooms/{room}/socket?{query}"
-        socket = Socket(await deferToThread(connect, address, open_timeout=10, **options))
+        socket = Socket(await deferToThread(lambda: connect(address, open_timeout=10, **options).__enter__()))
         self.addCleanup(socket.close)
         return socket
 
@@ -248,8 +279,9 @@ class Socket:
         """The code with which the other side closed, once it has."""
 
         def wait() -> int:
-            for _ in self.connection:
-                pass
+            with contextlib.suppress(ConnectionClosed):
+                for _ in self.connection:
+                    pass
             return self.connection.close_code
 
         return await deferToThread(wait)
