@@ -11,20 +11,20 @@ from collections.abc import Generator
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
 from zope.interface import implementer
 
 from meet import names
 from meet.commands import Rename
 from meet.errors import GOODBYES, Goodbye, Refused, Unavailable
-from meet.events import who_key
 from meet.feed import Feed, Since
 from meet.house import House
 from meet.interfaces import IFormat, IListener
 from meet.irc.actions import Action, Ask, Depart, Enter, Entered, Host, Look, Retune
 from meet.irc.client import VIA, Client
-from meet.irc.identity import fingerprint, token
+from meet.irc.identity import fingerprint, own_token
 from meet.moments import DEFAULT_LIFE, LIVES
+from meet.names import skeleton
 from meet.room import Room
 from meet.session import Session
 
@@ -146,6 +146,7 @@ class Visits:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._coming: dict[tuple[str, str], DeferredLock] = {}
         self._residents: WeakValueDictionary[tuple[str, str, str], Session] = WeakValueDictionary()
 
     @inlineCallbacks
@@ -193,18 +194,28 @@ class Visits:
         own_key = ""
         if not feed.room.exists:
             own_key = yield self._open(line, room)
-        known = token(house.secret, room, nick, mark)
-        if house.sessions.find(room, known) is None:
-            known = self._token_of(feed.room, nick, mark) or known
-        session: Session = yield house.sessions.join(
-            room, via=VIA, address=line.address, nick=nick, token=known, host_key=own_key or action.key
-        )
+        # One after the other, so that no two who are alike get the same number.
+        alike = self._coming.setdefault((room, mark), DeferredLock())
+        yield alike.acquire()
+        try:
+            known = self._earlier(room, nick, mark)
+            token = known or own_token(house.secret, feed.room, nick, mark)
+            session: Session = yield house.sessions.join(
+                room, via=VIA, address=line.address, nick=nick, token=token, host_key=own_key or action.key
+            )
+        finally:
+            alike.release()
+            if not alike.waiting and not alike.locked:
+                self._coming.pop((room, mark), None)
+        if not known and skeleton(session.nick) != skeleton(nick):
+            # Another process gave somebody alike that number.
+            raise Refused("unavailable", "Somebody came in at the same moment. Try again.")
         yield self._make_way(line, session)
         if session.nick != nick:
             yield session.ask(Rename(nick=nick))
         if line.gone:
             raise Refused("no-session", "The connection has ended.")
-        self._residents[room, session.id, mark] = session
+        self._residents[room, skeleton(nick), mark] = session
         visit = Visit(line, session)
         return Entered(visit, visit.begin().entries, own_key)
 
@@ -220,11 +231,12 @@ class Visits:
             return ""
         return str(host_key)
 
-    def _token_of(self, room: Room, nick: str, mark: str) -> str:
-        """The token of one who holds ``nick`` by renaming, if this client is the same; or nothing."""
-        holder = room.people.holder(who_key(nick))
-        session = self._residents.get((room.name, holder.id, mark)) if holder else None
-        return session.token if session is not None and not session.over else ""
+    def _earlier(self, room: str, nick: str, mark: str) -> str:
+        """The token of one like this client who came in as ``nick`` and was cut off, if their place
+        is kept under another nick that they took since; or nothing.
+        """
+        session = self._residents.get((room, skeleton(nick), mark))
+        return "" if session is None or session.over or session.listeners else session.token
 
     @inlineCallbacks
     def _make_way(self, line: Line, session: Session) -> Generator[Deferred[Any], Any, None]:

@@ -162,6 +162,37 @@ class VisitTests(SynchronousTestCase):
         assert numerics(bob.send("JOIN #algebra"))[0] == "JOIN"
         assert self.flow.nicks() == ["bobby"]
 
+    def test_a_new_nick_is_known_in_another_process_too(self) -> None:
+        mia = self.person()
+        mia.enter()
+        mia.send("NICK mila")
+        self.flow = Flow(beside=self.flow)
+        self.gateway = make_gateway(self.flow.house)
+        again = self.person()
+        again.register("mila", user="mia")
+        lines = again.send("JOIN #algebra")
+        assert numerics(lines)[0] == "JOIN"
+        assert with_command(lines, "353") == [":meet.test 353 mila = #algebra :@mila"]
+
+    def test_the_old_nick_brings_back_the_place_too(self) -> None:
+        mia = self.person()
+        mia.enter()
+        mia.send("NICK mila")
+        mia.drop()
+        lines = self.person().enter()
+        assert with_command(lines, "353") == [":meet.test 353 mia = #algebra :@mia"]
+        assert self.flow.nicks() == ["mia"]
+
+    def test_many_alike_come_in_at_once_and_are_several(self) -> None:
+        people = [self.person() for _ in range(10)]
+        for number, person in enumerate(people):
+            person.register(f"guest-{number}", user="guest", realname="Guest")
+        for person in people:
+            person.connection.dataReceived(b"JOIN #algebra\r\n")
+        self.flow.turn()
+        assert sorted(self.flow.nicks()) == [f"guest-{number}" for number in range(10)]
+        assert not any(person.ended for person in people)
+
     def test_another_process_knows_a_client_again(self) -> None:
         mia = self.person()
         mia.enter()
