@@ -4,7 +4,8 @@
 module            what it is
 ================  ==========================================================================
 ``gateway``       the door as the assembly sees it: its factory, and its end
-``site``          HTTP: connections and requests, and the bounds on both
+``site``          HTTP: connections, and the bounds on what comes by them
+``request``       one request, decoded and bounded, and how it is answered
 ``security``      headers of every answer; other sites' pages are refused
 ``problems``      how the web says no: problem documents to programs, a page to people
 ``asking``        what every route needs: a room, a place in it, a safe way to wait

@@ -24,8 +24,8 @@ from meet.session import Session
 from meet.web import views
 from meet.web.asking import apart, keep, place, room_feed
 from meet.web.problems import Problems
+from meet.web.request import MeetRequest
 from meet.web.rooms import free_names
-from meet.web.site import MeetRequest
 from meet.web.socket import RoomSockets
 from meet.web.stream import Streams
 

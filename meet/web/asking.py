@@ -15,7 +15,7 @@ from meet.errors import Refused
 from meet.feed import Feed
 from meet.house import House
 from meet.session import Session
-from meet.web.site import MeetRequest
+from meet.web.request import MeetRequest
 
 _T = TypeVar("_T")
 

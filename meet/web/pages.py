@@ -24,8 +24,8 @@ from meet.web import views, visitor
 from meet.web.asking import apart, room_feed
 from meet.web.look import Look
 from meet.web.problems import Problems
+from meet.web.request import MeetRequest
 from meet.web.rooms import free_names
-from meet.web.site import MeetRequest
 from meet.web.transcript import Transcripts
 
 _HTML = "text/html; charset=utf-8"

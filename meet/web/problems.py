@@ -18,7 +18,7 @@ from meet.web.look import Look
 from meet.wire import encode
 
 if TYPE_CHECKING:
-    from meet.web.site import MeetRequest
+    from meet.web.request import MeetRequest
 
 _COME_AGAIN = {429: b"10", 503: b"5"}
 """Seconds after which it makes sense to ask again, by status."""

@@ -51,8 +51,13 @@ def refuse_other_sites(*, host: str, origin: str, fetch_site: str, public_url: s
         # The browser's own verdict, which no page can forge.
         if fetch_site in ("same-origin", "none"):
             return
-    elif not origin or _place(origin) in (_place(f"{origin.partition(':')[0]}://{host}"), _place(public_url)):
+    elif not origin:
         return
+    else:
+        scheme = origin.partition(":")[0]
+        own = [f"{scheme}://{host}"] if host else []
+        if _place(origin) in [_place(each) for each in (*own, public_url) if each]:
+            return
     raise Refused("other-site", "Another site's page asked for this. Open Meet's own page and ask there.")
 
 

@@ -1,4 +1,4 @@
-"""HTTP itself: connections, requests, and the bounds on both.
+"""HTTP itself: connections, and the bounds on what comes by them.
 
 A request has a time in which all of it must come, and bounds on its head and body; who
 passes one gets a short answer and is let go.  After that answer what still comes is thrown
@@ -9,28 +9,22 @@ Nothing here writes down who asked for what.
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote_to_bytes
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport, ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
-from meet import wire
 from meet.errors import Goodbye, Refused
 from meet.house import House
 from meet.web import problems, security
+from meet.web.request import MeetRequest, too_large
 
 _LINGER = 2.0
 """Seconds for which a refused sender may go on before the connection is cut."""
-
-_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
-_FIELDS = 50
-_JSON = "application/json"
 
 
 class Connection(Protocol):
@@ -41,166 +35,6 @@ class Connection(Protocol):
 
     def cut(self) -> None:
         """End now."""
-
-
-class MeetRequest(Request):
-    """One request: what it asks for, decoded and bounded, and how it is answered."""
-
-    channel: Any
-    content: Any
-
-    @property
-    def house(self) -> House:
-        """The parts of this process."""
-        house: House = self.channel.site.house
-        return house
-
-    @property
-    def address(self) -> str:
-        """Where the connection comes from."""
-        return str(getattr(self.client, "host", ""))
-
-    @property
-    def host_header(self) -> str:
-        """The Host header, or an empty text if it is missing or malformed."""
-        return security.host_name(self.header("Host"))
-
-    @property
-    def base(self) -> str:
-        """The absolute address of the pages, without a slash at its end."""
-        public = self.house.public_url.rstrip("/")
-        if public:
-            return public
-        return f"{'https' if self.isSecure() else 'http'}://{self.host_header or 'localhost'}"
-
-    @property
-    def is_for_program(self) -> bool:
-        """Whether the asker wants JSON and not a page."""
-        if self.path == b"/api" or self.path.startswith(b"/api/"):
-            return True
-        accept = self.header("Accept")
-        return "json" in accept and "text/html" not in accept
-
-    @property
-    def via(self) -> str:
-        """The door: ``web`` for Meet's own script, ``api`` for everybody else's."""
-        return "web" if "web" in (self.header("Meet-Client"), self.query("client")) else "api"
-
-    @property
-    def token(self) -> str:
-        """The token in the Authorization header or the query, or an empty text."""
-        scheme, _, credentials = self.header("Authorization").partition(" ")
-        if scheme.lower() == "bearer":
-            return credentials.strip()
-        return self.query("token")
-
-    def header(self, name: str) -> str:
-        """The request's header ``name``, or an empty text."""
-        return (self.getHeader(name.encode()) or b"").decode("latin-1")
-
-    def query(self, name: str, default: str = "") -> str:
-        """The field ``name`` of the query; raises `Refused` ``bad-input`` if it is not UTF-8."""
-        values = (self.args or {}).get(name.encode())
-        return _text(values[0]) if values else default
-
-    def number(self, name: str, default: float, most: float) -> float:
-        """The number ``name`` of the query, at most ``most``; raises `Refused` ``bad-input``."""
-        text = self.query(name)
-        if not text:
-            return default
-        try:
-            number = float(text)
-        except ValueError:
-            number = -1.0
-        if not number >= 0:
-            raise Refused("bad-input", f"The field {name} must be a number.")
-        return min(number, most)
-
-    def cookie(self, name: str) -> str:
-        """The cookie ``name``, or an empty text."""
-        try:
-            return (self.getCookie(name.encode()) or b"").decode("ascii")
-        except UnicodeDecodeError:
-            return ""
-
-    def json(self) -> dict[str, Any]:
-        """The JSON object in the body; raises `Refused` ``bad-input``."""
-        return wire.json_object(self.content.read())
-
-    def form(self) -> dict[str, str]:
-        """The fields of a form in the body; raises `Refused` ``bad-input``."""
-        kind = self.header("Content-Type").partition(";")[0].strip().lower()
-        if kind != "application/x-www-form-urlencoded":
-            raise Refused("bad-input", "A form is expected.")
-        try:
-            fields = parse_qsl(
-                self.content.read().decode("ascii"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=_FIELDS,
-            )
-        except ValueError:
-            raise Refused("bad-input", "That form could not be read.") from None
-        return dict(fields)
-
-    def refuse_other_sites(self) -> None:
-        """Raise `Refused` ``other-site`` if a page of another site asks."""
-        security.refuse_other_sites(
-            host=self.host_header,
-            origin=self.header("Origin"),
-            fetch_site=self.header("Sec-Fetch-Site"),
-            public_url=self.house.public_url,
-        )
-
-    def answer(self, status: int, kind: str, body: bytes) -> bytes:
-        """Set status, type and length for ``body``, and return it."""
-        self.setResponseCode(status)
-        self.setHeader(b"Content-Type", kind.encode())
-        self.setHeader(b"Content-Length", b"%d" % len(body))
-        if not self.responseHeaders.hasHeader(b"Cache-Control"):
-            self.setHeader(b"Cache-Control", b"no-store")
-        return body
-
-    def answer_json(self, value: object, status: int = 200) -> bytes:
-        """Answer with ``value`` as JSON."""
-        return self.answer(status, _JSON, wire.encode(value) + b"\n")
-
-    # Where twisted.web calls us.
-
-    def gotLength(self, length: int | None) -> None:
-        """Begin a body; it is bounded, so it stays in memory."""
-        self.content = BytesIO()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        if self.content.tell() + len(data) > self.house.limits.bytes_in_body:
-            self.channel.refuse(_too_large(self.house.limits.bytes_in_body))
-        else:
-            self.content.write(data)
-
-    def getRequestHostname(self) -> bytes:
-        """No route depends on the host's name, so a malformed one cannot break routing."""
-        return b"localhost"
-
-    def process(self) -> None:
-        """Answer, unless the request line cannot be read."""
-        if self.method not in _METHODS:
-            self.channel.refuse(Refused("bad-input", "Meet does not know that method."), 501)
-            return
-        if not self.path.startswith(b"/") or not _readable(self.path):
-            self.channel.refuse(Refused("bad-input", "That address could not be read."))
-            return
-        super().process()
-
-    def processingFailed(self, reason: Failure) -> Failure:
-        """The last resort: a bug outside of the routes."""
-        problems.Problems.log.failure("A request could not be answered", reason)
-        if not self.finished and not self.startedWriting and self.channel is not None:
-            self.write(
-                self.answer(500, "application/problem+json", problems.document(Refused("internal", "It broke.")))
-            )
-            self.finish()
-        return reason
 
 
 class Channel(HTTPChannel):
@@ -256,7 +90,7 @@ class Channel(HTTPChannel):
         """Refuse a body that says it is too large before it is asked for."""
         most = self.site.house.limits.bytes_in_body
         if self.length is not None and self.length > most:
-            self.refuse(_too_large(most))
+            self.refuse(too_large(most))
             return
         super().allHeadersReceived()
 
@@ -426,25 +260,6 @@ class MeetSite(Site):
     def _cut_all(self) -> None:
         for connection in list(self.connections):
             connection.cut()
-
-
-def _too_large(most: int) -> Refused:
-    return Refused("too-large", f"A request's body has at most {most} bytes.")
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise Refused("bad-input", "The query is not UTF-8.") from None
-
-
-def _readable(path: bytes) -> bool:
-    try:
-        unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _nothing() -> None:

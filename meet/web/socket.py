@@ -21,7 +21,8 @@ from meet import names, wire
 from meet.errors import GOODBYES, Goodbye, Refused
 from meet.house import House
 from meet.web.conversation import Conversation, Visit
-from meet.web.site import MeetRequest, MeetSite
+from meet.web.request import MeetRequest
+from meet.web.site import MeetSite
 from meet.writer import Writer
 
 SUBPROTOCOL = "meet.v1"

@@ -24,7 +24,7 @@ from meet.web import views
 from meet.web.asking import apart, idle, keep, place, room_feed
 from meet.web.conversation import goodbye_object
 from meet.web.formats import EVENTS, PAIRS, event, event_entry, is_told
-from meet.web.site import MeetRequest
+from meet.web.request import MeetRequest
 from meet.writer import Writer
 
 _COMMENT = 20.0

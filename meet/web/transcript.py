@@ -17,7 +17,7 @@ from meet.events import Entry, Position, Said
 from meet.feed import Feed
 from meet.house import House
 from meet.web.asking import apart
-from meet.web.site import MeetRequest
+from meet.web.request import MeetRequest
 from meet.web.stream import Streams
 
 _SHOWN = 1000

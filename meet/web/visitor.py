@@ -11,7 +11,7 @@ from meet.feed import Feed
 from meet.house import House
 from meet.session import Session
 from meet.web.asking import WEB_IDLE, apart, place
-from meet.web.site import MeetRequest
+from meet.web.request import MeetRequest
 
 _TOKEN = "meet-token"
 _NICK = "meet-nick"

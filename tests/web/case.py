@@ -102,12 +102,12 @@ def make_house(
 class ClockCase(SynchronousTestCase):
     """A web door without a network, whose time stands still."""
 
-    changes: dict[str, int] = {}
+    changes: tuple[tuple[str, int], ...] = ()
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1_795_000_000)
-        self.limits = Limits().but(self.changes)
+        self.limits = Limits().but(dict(self.changes))
         broker = MemoryBroker(self.clock, bytes, self.limits)
         broker.start()
         self.house = make_house(self.clock, broker, bytes, self.limits)
@@ -176,11 +176,11 @@ class Raw(Protocol):
 
 class WebCase(TestCase):
     timeout = 20
-    changes: dict[str, int] = {}
+    changes: tuple[tuple[str, int], ...] = ()
     public_url = ""
 
     async def setUp(self) -> None:
-        self.limits = Limits().but({"says-per-participant": 0, **self.changes})
+        self.limits = Limits().but({"says-per-participant": 0, **dict(self.changes)})
         self.broker = MemoryBroker(reactor, urandom, self.limits)
         await self.broker.start()
         self.house = make_house(reactor, self.broker, urandom, self.limits, self.public_url)

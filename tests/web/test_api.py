@@ -81,7 +81,10 @@ class Rooms(WebCase):
 
 
 class Places(WebCase):
-    changes = {"request-session-idle": 1, "session-grace": 1}
+    changes = (
+        ("request-session-idle", 1),
+        ("session-grace", 1),
+    )
 
     async def test_who_comes_in_is_welcomed(self):
         host_key = await self.open()

@@ -24,7 +24,7 @@ class Wire(StringTransport):
 
 
 class Bounds(ClockCase):
-    changes = {"connections-per-address": 2}
+    changes = (("connections-per-address", 2),)
 
     def connect(self, data=b""):
         wire = Wire()

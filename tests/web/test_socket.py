@@ -11,7 +11,10 @@ from tests.web.case import WebCase
 
 
 class Sockets(WebCase):
-    changes = {"bad-input-per-connection": 3, "bytes-in-frame": 5000}
+    changes = (
+        ("bad-input-per-connection", 3),
+        ("bytes-in-frame", 5000),
+    )
 
     async def setUp(self):
         await super().setUp()
@@ -179,7 +182,7 @@ class Sockets(WebCase):
 
 
 class Floods(WebCase):
-    changes = {"commands-per-connection": 10}
+    changes = (("commands-per-connection", 10),)
 
     async def test_too_many_messages_end_it(self):
         await self.open()
@@ -191,7 +194,10 @@ class Floods(WebCase):
 
 
 class SlowReaders(WebCase):
-    changes = {"bytes-unsent": 60_000, "commands-per-connection": 0}
+    changes = (
+        ("bytes-unsent", 60_000),
+        ("commands-per-connection", 0),
+    )
 
     async def test_who_does_not_read_is_ended_and_the_others_do_not_notice(self):
         self.port.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)

@@ -139,7 +139,7 @@ class Polls(WebCase):
 
 
 class Older(WebCase):
-    changes = {"entries-in-tail": 5}
+    changes = (("entries-in-tail", 5),)
 
     async def setUp(self):
         await super().setUp()

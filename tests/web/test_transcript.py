@@ -9,7 +9,7 @@ from tests.web.case import WebCase
 
 
 class Transcripts(WebCase):
-    changes = {"entries-in-tail": 5}
+    changes = (("entries-in-tail", 5),)
 
     async def setUp(self):
         await super().setUp()
@@ -57,7 +57,7 @@ class Transcripts(WebCase):
 
 
 class LongOnes(WebCase):
-    changes = {"entries-in-tail": 5}
+    changes = (("entries-in-tail", 5),)
 
     async def test_a_long_transcript_goes_out_whole(self):
         await self.open()
