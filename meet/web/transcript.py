@@ -31,6 +31,7 @@ class _Pace:
     def __init__(self, request: MeetRequest) -> None:
         self._request = request
         self._paused: Deferred[None] | None = None
+        self._gone = False
         request.registerProducer(self, True)
 
     async def write(self, data: bytes) -> None:
@@ -41,7 +42,8 @@ class _Pace:
 
     def close(self) -> None:
         """Nothing more comes."""
-        self._request.unregisterProducer()
+        if not self._gone:
+            self._request.unregisterProducer()
 
     def pauseProducing(self) -> None:
         """The transport is full."""
@@ -56,6 +58,7 @@ class _Pace:
 
     def stopProducing(self) -> None:
         """The reader is gone; the route that writes is cancelled."""
+        self._gone = True
 
 
 class Transcripts:

@@ -66,7 +66,6 @@ class RoomPage(WebCase):
         cookie = await self.come_in()
         page = await self.ask("GET", "/algebra", Cookie=cookie)
         self.assertIn('data-nick="ann"', page.text)
-        self.assertIn('<meta http-equiv="refresh" content="10">', page.text)
         ref = self.form(page)
         for _ in range(2):
             form = urlencode({"text": "<b>hi</b> https://example.org/?a=1&b=2.", "ref": ref})

@@ -1,4 +1,8 @@
-from twisted.internet.defer import gatherResults
+from socket import SO_SNDBUF, SOL_SOCKET
+
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults, succeed
+from twisted.internet.task import deferLater
 
 from meet.commands import Say
 from meet.events import Said
@@ -75,3 +79,22 @@ class LongOnes(WebCase):
         page = await self.ask("GET", "/algebra/transcript")
         self.assertIn("There are earlier lines than these.", page.text)
         self.assertEqual(page.text.count("data-position"), 1000)
+
+    async def test_a_reader_who_goes_away_is_no_error(self):
+        await self.open()
+        ann = self.sessions.find("algebra", (await self.join("ann"))["token"])
+        epoch = str(await ann.ask(Say(text="x"))).partition(".")[0]
+        await gatherResults([ann.ask(Say(text="x" * 140)) for _ in range(6)])
+        self.patch(self.store, "transcript", lambda *_: succeed([(position(f"{epoch}.1"), self.line)] * 200))
+        self.port.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
+        raw = await self.raw(b"GET /algebra/transcript.txt HTTP/1.1\r\nHost: x\r\n\r\n")
+        await raw.until(b"<ann>")
+        raw.transport.pauseProducing()
+        await deferLater(reactor, 0.1)
+        raw.transport.abortConnection()
+        await raw.closed
+        while len(self.gateway.factory.connections):
+            await deferLater(reactor, 0)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    line = encode(Said(at=moment(0), by="x", nick="ann", via="web", text="x" * 140))
