@@ -90,8 +90,12 @@ export class Log {
   /** Show a line on its way, dimmed, until `settled` or `refused`. */
   pend(ref, nick, text) {
     if (this.#pending.has(ref)) return;
-    const line = element("li", "line first mine pending");
-    line.append(this.#head({ nick, mine: true }), element("p", "text", text));
+    const line = element("li", "line mine pending");
+    if (!this.#list.lastElementChild?.classList.contains("mine")) {
+      line.classList.add("first");
+      line.append(this.#head({ nick, mine: true }));
+    }
+    line.append(element("p", "text", text));
     this.#pending.set(ref, line);
     this.#list.append(line);
     this.bottom();

@@ -6,13 +6,14 @@ import { by_id, show } from "./words.js";
 const HOUR = 3600000;
 
 /** Let the menu work, with the parts of the room's page. */
-export function equip({ ask, me, remember, present, panel, link, api, page }) {
+export function equip({ ask, me, nicks, remember, present, panel, link, api, page }) {
   const post = (body) => call("POST", `${api}/asks`, { token: me().token, body });
 
   by_id("rename").addEventListener("submit", (event) => {
     event.preventDefault();
     ask(event.target, by_id("rename-reason"), async () => {
       const nick = event.target.elements.nick.value.trim();
+      nicks.add(nick);
       await post({ ask: "rename", nick });
       remember({ ...me(), nick });
       present();

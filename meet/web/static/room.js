@@ -27,8 +27,12 @@ let closed = page.closed;
 let gone = page.gone;
 let ends = page.ends;
 
+// One's own coming and going is no news, under any nick that one had here.
+const nicks = new Set(me ? [me.nick] : []);
+
 function remember(person) {
   me = person;
+  if (me) nicks.add(me.nick);
   if (me) sessionStorage.setItem(MINE, JSON.stringify(me));
   else sessionStorage.removeItem(MINE);
 }
@@ -122,7 +126,7 @@ function people(here) {
 
 function told(message) {
   if (message.kind === "here") {
-    const others = (names) => (names || []).filter((nick) => nick !== me?.nick);
+    const others = (names) => (names || []).filter((nick) => !nicks.has(nick));
     log.moved(others(message.came), others(message.went));
     people(message);
   } else if (message.kind === "who") {
@@ -246,7 +250,7 @@ by_id("enter").addEventListener("submit", (event) => {
 });
 
 // The menu and sharing are fetched when they are first opened.
-const sheets = { ask: asking, me: () => me, remember, present, panel, link, api, page };
+const sheets = { ask: asking, me: () => me, nicks, remember, present, panel, link, api, page };
 by_id("menu").addEventListener("toggle", async () => (await import("./menu.js")).equip(sheets), { once: true });
 by_id("share").addEventListener("toggle", async () => (await import("./share.js")).equip(), { once: true });
 
