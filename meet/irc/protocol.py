@@ -12,10 +12,11 @@ from collections.abc import Generator
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from meet.errors import GOODBYES, Goodbye, Refused
 from meet.house import House
@@ -43,6 +44,7 @@ _LAST_WORDS = 5.0
 """Seconds for the last bytes to go out before a connection is cut."""
 
 
+@implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
     """One client.  ``admit`` counts it in; ``gone`` once it has been told goodbye or is lost."""
 
@@ -65,6 +67,7 @@ class Connection(Protocol):
         self._busy = False
         self._pumping = False
         self._paused = False
+        self._input_over = False
         self._commands = Bucket(house.limits.commands_per_connection, _COMMANDS_SPAN)
         self._bad = Bucket(house.limits.bad_input_per_connection, _BAD_SPAN)
         self._last_heard = 0.0
@@ -106,6 +109,16 @@ class Connection(Protocol):
             return
         self._pump()
 
+    def readConnectionLost(self) -> None:
+        """The client will send nothing more: what it sent is carried out, then it is gone."""
+        self._input_over = True
+        self._answer_challenges(silent=True)
+        self._pump()
+
+    def writeConnectionLost(self) -> None:
+        """The client takes nothing more."""
+        self.transport.loseConnection()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The places in rooms are kept for the grace time."""
         self._stop()
@@ -129,7 +142,7 @@ class Connection(Protocol):
 
     def challenge(self) -> Deferred[bool]:
         """Fires with True if the client is gone, or says nothing for 5 seconds; False if it lives."""
-        if self.gone:
+        if self.gone or self._input_over:
             return succeed(True)
         if self._paused:
             # It has sent more than was read.
@@ -176,6 +189,10 @@ class Connection(Protocol):
         finally:
             self._pumping = False
         if self.gone:
+            return
+        if self._input_over:
+            if not self._lines and not self._busy:
+                self._finish("Goodbye.")
             return
         full = self._turn is not None or len(self._lines) > _WAITING
         if full and not self._paused:
@@ -293,7 +310,7 @@ class Connection(Protocol):
             self._cancel(name)
         self._lines.clear()
         self._buffer = b""
-        if self._paused:
+        if self._paused and not self._input_over:
             # An ending transport must read, or it never learns that the other side has gone.
             self._paused = False
             self.transport.resumeProducing()

@@ -173,6 +173,18 @@ class ConnectionTests(SynchronousTestCase):
         assert mia.ended
         assert self.flow.nicks() == []
 
+    def test_who_sends_everything_and_hangs_up_is_heard(self) -> None:
+        mia = self.person()
+        mia.connection.dataReceived(b"NICK mia\nUSER mia 0 * :Mia\nJOIN #algebra\nPRIVMSG #algebra :hi\n")
+        mia.connection.readConnectionLost()
+        lines = mia.heard()
+        assert lines[-1] == "ERROR :Goodbye."
+        assert mia.ended
+        assert self.flow.log() == [("mia", "hi")]
+        assert self.flow.nicks() == ["mia"]
+        self.flow.pass_time(21)
+        assert self.flow.nicks() == []
+
     def test_nothing_is_read_after_the_end(self) -> None:
         mia = self.person()
         mia.enter()
