@@ -32,6 +32,13 @@ _NICK_NOT_FIRST = frozenset("+~&%$-./=")
 # it has (UAX 9); the plain marks U+200E, U+200F and U+061C are needed to write and stay.
 _BIDI = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
 _UNSEEN = frozenset(map(chr, [0x00AD, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x115F, 0x1160, 0x3164, 0xFFA0]))
+# Emoji are joined by these, and some scripts need them inside a word.
+_JOINERS = "\u200c\u200d"
+# What is not seen (Unicode's Default_Ignorable_Code_Point) makes no nick another one.
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]+"
+)
 
 
 def room_name(text: str) -> str:
@@ -64,10 +71,12 @@ def nick(text: str) -> str:
     for character in name:
         if character.isspace():
             raise Refused("bad-nick", "A nick has no spaces in it.")
-        if _invisible(character) or unicodedata.category(character) in ("Co", "Cn"):
+        if (_invisible(character) and character not in _JOINERS) or unicodedata.category(character) in ("Co", "Cn"):
             raise Refused("bad-nick", "A nick has only visible characters.")
         if character in _NICK_FORBIDDEN:
             raise Refused("bad-nick", f"A nick cannot have {character} in it.")
+    if name[0] in _JOINERS:
+        raise Refused("bad-nick", "A nick has only visible characters.")
     if name[0] in _NICK_NOT_FIRST:
         raise Refused("bad-nick", f"A nick cannot begin with {name[0]}.")
     if unicodedata.category(name[0]).startswith("M"):
@@ -78,8 +87,8 @@ def nick(text: str) -> str:
 
 
 def skeleton(name: str) -> str:
-    """Fold a nick to what it is compared by: NFKC and case, so that ``Ann`` is ``ann``."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    """Fold a nick to what it is compared by, so that ``Ann`` is ``ann``: NFKC, case, and only what is seen."""
+    folded = unicodedata.normalize("NFKC", _IGNORED.sub("", name)).casefold()
     return unicodedata.normalize("NFKC", folded).casefold()
 
 

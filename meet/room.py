@@ -129,7 +129,8 @@ class Room:
         return person
 
     def _end(self, ends: float, now: float) -> str:
-        if ends < now + self.limits.shortest_life:
+        # The other way round, an end that is no number would pass.
+        if not ends >= now + self.limits.shortest_life:
             raise Refused("bad-life", f"A room is open for at least {span(self.limits.shortest_life)}.")
         if ends > now + self.limits.longest_life:
             raise Refused("bad-life", f"A room is open for at most {span(self.limits.longest_life)}.")
@@ -217,20 +218,23 @@ class Room:
     # What became true.
 
     def apply(self, entry: Entry) -> None:
-        """Let ``entry`` have happened.  Kinds that this version does not know change nothing."""
+        """Let ``entry`` have happened.
+
+        Kinds that this version does not know, and moments that cannot be read, change nothing.
+        """
         event = entry.event
         match event:
-            case Opened():
+            case Opened() if (times := _read(event.at, event.ends)) is not None:
                 self.title, self.lock, self.limit = event.title, event.lock, event.limit
-                self.opened, self.ends = seconds(event.at), seconds(event.ends)
+                self.opened, self.ends = times
             case Joined() | Renamed():
                 self.people.came(event, entry.position)
             case Left():
                 self.people.went(event)
             case Retitled():
                 self.title = event.title
-            case Extended():
-                self.ends = seconds(event.ends)
+            case Extended() if (times := _read(event.ends)) is not None:
+                (self.ends,) = times
             case Closed():
                 self.closed = event.because
                 self.people.clear()
@@ -260,3 +264,10 @@ _RULES: dict[type[Command], _Rule] = {  # type: ignore[type-arg]  # each takes t
     Extend: Room._extend,
     Close: Room._close,
 }
+
+
+def _read(*texts: str) -> list[float] | None:
+    try:
+        return [seconds(text) for text in texts]
+    except (ValueError, OverflowError):
+        return None

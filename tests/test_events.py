@@ -1,0 +1,117 @@
+"""What each event is remembered as, and how it looks to others."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meet.events import (
+    KINDS,
+    Closed,
+    Event,
+    Extended,
+    Forgotten,
+    Joined,
+    Left,
+    Opened,
+    Position,
+    Presence,
+    Renamed,
+    Retitled,
+    Said,
+    Unknown,
+    who_key,
+)
+from meet.wire import encode
+
+AT = "2026-11-24T12:00:00.000Z"
+EXAMPLES: list[tuple[Event, bytes, str | None, bool, bool]] = [
+    # event, its JSON after ``at``, key, forgets, ruling
+    (
+        Opened(at=AT, name="a", title="A", ends=AT, limit=140, lock="l"),
+        b'{"kind":"opened","at":"%s","name":"a","title":"A","ends":"%s","limit":140,"lock":"l"}',
+        "opened",
+        False,
+        True,
+    ),
+    (
+        Joined(at=AT, by="i", nick="Ann", via="web"),
+        b'{"kind":"joined","at":"%s","by":"i","nick":"Ann","via":"web"}',
+        "who:ann",
+        False,
+        False,
+    ),
+    (
+        Joined(at=AT, by="i", nick="Ann", via="web", host=True),
+        b'{"kind":"joined","at":"%s","by":"i","nick":"Ann","host":true,"via":"web"}',
+        "who:ann",
+        False,
+        True,
+    ),
+    (
+        Renamed(at=AT, by="i", nick="Anne", was="Ann", via="web"),
+        b'{"kind":"renamed","at":"%s","by":"i","nick":"Anne","was":"Ann","via":"web"}',
+        "who:anne",
+        False,
+        False,
+    ),
+    (Left(at=AT, by="i", nick="Ann"), b'{"kind":"left","at":"%s","by":"i","nick":"Ann"}', "who:ann", True, False),
+    (
+        Left(at=AT, by="i", nick="Ann", host=True, because="lost"),
+        b'{"kind":"left","at":"%s","by":"i","nick":"Ann","host":true,"because":"lost"}',
+        "who:ann",
+        True,
+        True,
+    ),
+    (
+        Said(at=AT, by="i", nick="Ann", via="web", text="hi", ref="7"),
+        b'{"kind":"said","at":"%s","by":"i","nick":"Ann","via":"web","text":"hi","ref":"7"}',
+        None,
+        False,
+        False,
+    ),
+    (
+        Retitled(at=AT, by="i", nick="Ann", title="B"),
+        b'{"kind":"retitled","at":"%s","by":"i","nick":"Ann","title":"B"}',
+        "title",
+        False,
+        False,
+    ),
+    (
+        Extended(at=AT, by="i", nick="Ann", ends=AT),
+        b'{"kind":"extended","at":"%s","by":"i","nick":"Ann","ends":"%s"}',
+        "ends",
+        False,
+        True,
+    ),
+    (Closed(at=AT, because="time"), b'{"kind":"closed","at":"%s","because":"time"}', "closed", False, True),
+    (Forgotten(at=AT), b'{"kind":"forgotten","at":"%s"}', None, False, False),
+]
+
+
+class Events(SynchronousTestCase):
+    def test_each_is_a_flat_object_with_its_kind_first(self) -> None:
+        for event, body, *_ in EXAMPLES:
+            assert encode(event) == body.replace(b"%s", AT.encode())
+
+    def test_each_is_remembered_by_its_key(self) -> None:
+        for event, _, key, forgets, ruling in EXAMPLES:
+            assert (event.key, event.forgets, event.ruling) == (key, forgets, ruling), event
+
+    def test_every_kind_is_shown_here(self) -> None:
+        assert {type(event) for event, *_ in EXAMPLES} == set(KINDS)
+
+    def test_a_nick_is_one_key_in_any_case_and_for_every_coming_and_going(self) -> None:
+        assert who_key("Ann") == who_key("ANN") == who_key("ａｎｎ") == "who:ann"
+        for event, _, key, *_ in EXAMPLES:
+            assert isinstance(event, Presence) == (key or "").startswith("who:")
+
+    def test_what_this_version_does_not_know_is_talk_to_it(self) -> None:
+        assert (Unknown(at="").key, Unknown(at="").ruling) == (None, False)
+
+
+class Positions(SynchronousTestCase):
+    def test_a_position_is_the_log_and_the_number(self) -> None:
+        assert str(Position("k3q", 12)) == "k3q.12"
+
+    def test_numbers_of_one_log_compare_as_numbers(self) -> None:
+        assert Position("k3q", 9) < Position("k3q", 12)
