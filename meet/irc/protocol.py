@@ -37,6 +37,8 @@ _WAITING = 64
 _FAR_BEYOND = 8
 """Times ``commands-per-connection`` that may come in one piece before it is a flood."""
 
+_HTTP = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
 _SIGN_OF_LIFE = 5.0
 """Seconds for a connection to answer when somebody else asks for its place."""
 
@@ -221,6 +223,10 @@ class Connection(Protocol):
             self._count_bad()
             return
         message = read(text)
+        if message.command in _HTTP and not self.client.registered:
+            # A page can make a browser send lines here in the body of a request.
+            self.end(GOODBYES["bad-input"])
+            return
         if not self._dialogue.knows(message.command):
             self._count_bad()
         if self.gone:

@@ -70,6 +70,14 @@ class ConnectionTests(SynchronousTestCase):
         assert lines[-1].startswith("ERROR :Too much of what came")
         assert mia.ended
 
+    def test_a_browser_is_sent_away_at_its_first_line(self) -> None:
+        mia = self.person()
+        lines = mia.send("POST / HTTP/1.1", "Host: meet", "", "NICK mia", "USER mia 0 * :Mia", "JOIN #algebra")
+        assert numerics(lines) == ["ERROR"]
+        assert mia.ended
+        self.flow.turn()
+        assert self.flow.hub.outbox.rooms() == []
+
     @given(st.lists(st.binary(max_size=600), max_size=6))
     @settings(max_examples=60, deadline=None)
     def test_any_bytes_are_survived(self, pieces: list[bytes]) -> None:
