@@ -79,7 +79,8 @@ def makeService(options: Options) -> MeetService:
         service.observer = logs.observer(out, configuration.log, configuration.log_level)
     service.leave = _leave
     sys.excepthook = _tell_plainly
-    # The reactor sets its own handlers as it begins to run, after which these are set.
+    # Now for who is impatient, and again because the reactor sets its own as it begins to run.
+    _end_on_signals(reactor)
     cast("Any", reactor).callWhenRunning(_end_on_signals, reactor)
     return service
 
