@@ -7,6 +7,7 @@ is a float, seconds since 1970 (``IReactorTime.seconds``).
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 HOUR = 3600
@@ -28,8 +29,9 @@ DEFAULT_LIFE = "1 day"
 
 def moment(seconds: float) -> str:
     """Write ``seconds`` since 1970 as a moment, cut to whole milliseconds."""
-    when = datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z"
+    # A float can lie just under the millisecond that it was read from.
+    whole, rest = divmod(math.floor(seconds * 1000 + 0.001), 1000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 
 def seconds(text: str) -> float:
@@ -60,8 +62,8 @@ def day_time(seconds: float, now: float) -> str:
 
 def span(seconds: float) -> str:
     """Write a length of time in its largest whole unit, as ``1 hour`` or ``3 days``."""
-    for unit, size in (("day", DAY), ("hour", HOUR), ("minute", 60)):
-        if seconds >= size and seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} {unit}" + ("" if count == 1 else "s")
-    return f"{int(seconds)} seconds"
+    sizes = {"day": DAY, "hour": HOUR, "minute": 60, "second": 1}
+    whole = (unit for unit, size in sizes.items() if seconds >= size and seconds % size == 0)
+    unit = next(whole, "second")
+    count = int(seconds // sizes[unit])
+    return f"{count} {unit}" + ("" if count == 1 else "s")
