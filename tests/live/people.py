@@ -49,6 +49,8 @@ class Nc:
 
     def __init__(self, meet: Meet, room: str, nick: str) -> None:
         self.nick = nick
+        self._meet = meet
+        self._served_by = meet.process
         self.lines: list[str] = []
         self.heard: list[tuple[str, str]] = []
         self.process = subprocess.Popen(
@@ -71,7 +73,9 @@ class Nc:
 
     @property
     def connected(self) -> bool:
-        return self._reader.is_alive()
+        """Whether the Meet that it talked to still runs; ``nc`` itself stays until it is typed at."""
+        served_by = self._served_by
+        return served_by is self._meet.process and served_by is not None and served_by.poll() is None
 
     def type(self, line: str) -> bool:
         """Type a line; False if the connection is gone."""
@@ -320,10 +324,7 @@ class Irssi(Terminal):
         self.type(f"/connect 127.0.0.1 {meet.irc_port}")
 
     def join(self, room: str) -> None:
-        until(
-            lambda: "002" in self.screen() or "Your host" in self.screen() or "elcome" in self.screen(),
-            "irssi to be connected",
-        )
+        until(lambda: "Your host is" in self.screen(), "irssi to be connected")
         self.type(f"/join #{room}")
         until(lambda: f"#{room}" in self.screen(), "irssi to be in the room")
 
@@ -343,13 +344,13 @@ class Weechat(Terminal):
         commands = [
             "/set logger.file.flush_delay 0",
             f"/server add meet 127.0.0.1/{meet.irc_port} -notls -nicks={nick}",
-            "/set irc.server_default.anti_flood 0",
-            "/set irc.server.meet.autojoin_delay 0",
+            "/set irc.server_default.anti_flood_prio_high 0",
+            "/set irc.server_default.anti_flood_prio_low 0",
             "/connect meet",
         ]
         arguments = " ".join(f"-r '{command}'" for command in commands)
         super().__init__(folder, f"weechat --dir {self._home} {arguments}")
-        until(lambda: "Connected" in self.screen() or "elcome" in self.screen(), "WeeChat to be connected")
+        until(lambda: "Welcome to Meet" in self.screen(), "WeeChat to be connected")
 
     def join(self, room: str) -> None:
         self.type(f"/join #{room}")

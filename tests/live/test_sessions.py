@@ -53,7 +53,6 @@ def test_leaving_is_told_once(meet: Meet, closing: Callable[[Any], Any]) -> None
     nora.type("back")
     until(lambda: ("nora", "back") in igor.heard, "nora to be back")
     nora.type("/quit")
-    nora.process.wait(10)
 
     def gone() -> list[str]:
         return [line for line in igor.lines if ":nora!" in line and (" PART " in line or " QUIT " in line)]
