@@ -6,15 +6,16 @@ The package is a staircase; a module imports only from floors below its own
 =====  ============================================================  ==================
 floor  modules                                                       knows
 =====  ============================================================  ==================
-6      ``options`` ``tap``                                           everybody
+6      ``tap`` ``options`` ``configuration`` ``ports`` ``logs``      everybody
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
                                                                      each other
-4      ``hub`` ``outbox`` ``session`` ``presence`` ``recorder``      the seams and
-       ``reaper`` ``admission`` ``writer``                           Twisted's core
+4      ``hub`` ``outbox`` ``digest`` ``session`` ``presence``        the seams and
+       ``recorder`` ``reaper`` ``admission`` ``writer`` ``house``    Twisted's core
 3      ``interfaces``                                                zope.interface
 2      ``feed``                                                      the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words
 0      ``events`` ``commands`` ``names`` ``moments`` ``errors``      nothing
+       ``version``
 =====  ============================================================  ==================
 
 Floors 0 to 2 do no I/O and know no clock and no chance: time and randomness come
