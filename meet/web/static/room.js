@@ -24,8 +24,10 @@ if (!me && page.token) me = { id: page.you, nick: page.nick, token: page.token, 
 if (page.hostKey) localStorage.setItem(HOST_KEY, page.hostKey);
 
 let closed = page.closed;
-let gone = page.gone;
 let ends = page.ends;
+let gone = page.gone;
+const grace = new Date(gone) - new Date(ends);
+const after_grace = (end) => new Date(new Date(end).getTime() + grace).toISOString();
 
 // One's own coming and going is no news, under any nick that one had here.
 const nicks = new Set(me ? [me.nick] : []);
@@ -112,9 +114,11 @@ function heard(position, event) {
     log.tell(`${event.nick} named the room: ${event.title}`);
   } else if (event.kind === "extended") {
     ends = event.ends;
+    gone = after_grace(ends);
     panel.closes(ends);
-    log.tell(`${event.nick} changed the closing time: ${day_time(new Date(ends))}`);
+    log.tell(`The room now closes ${day_time(new Date(ends))}`);
   } else if (event.kind === "closed") {
+    gone = after_grace(event.at);
     shut(event.because);
   }
   return true;
@@ -168,7 +172,6 @@ function shut(because) {
   link.stop();
   panel.state("closed");
   const who = closed === "host" ? "The host closed this room." : "This room has closed.";
-  // What the host ends early is deleted the same time after its end as any other room.
   const words = `${who} What was said can be read until ${day_time(new Date(gone))}, then it is deleted.`;
   by_id("shut-words").textContent = words;
   by_id("shut").hidden = false;
