@@ -1,12 +1,14 @@
 """One WebSocket's talk with a room, without the WebSocket: texts in, texts out.
 
 It comes in first; what the client sends meanwhile waits, bounded and in order.  Asks are
-decided in the order in which they came.  A refusal answers the one ask; a client that
-sends nonsense, or too much, is told goodbye by name.
+decided in the order in which they came, only so many at a time: while more wait, nothing
+is read, so who sends fast is slowed and not refused.  A refusal answers the one ask; a
+client that sends nonsense, or too much, is told goodbye by name.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +29,11 @@ from meet.session import Session
 from meet.web import views
 from meet.web.formats import SOCKET, frame
 
-_WAITING = 64
-"""Messages that may wait while their sender comes in."""
+_UNDER_WAY = 32
+"""Asks that are decided at a time: half of what a session takes, which may have two connections."""
+
+_WAITING = 4096
+"""Messages that may wait: more than come in the one piece that is read before reading pauses."""
 
 _MINUTE = 60.0
 _COMMANDS_SPAN = 30.0
@@ -61,22 +66,33 @@ def goodbye_object(goodbye: Goodbye) -> dict[str, Any]:
 
 @implementer(IListener)
 class Conversation:
-    """``write`` takes bytes for the connection; ``close`` ends it after what was written."""
+    """``write`` takes bytes for the connection; ``close`` ends it after what was written;
+    ``pause`` is told True when nothing more should be read from it for now, and False after.
+    """
 
     log = Logger()
     format = SOCKET
     skips = ""
 
     def __init__(
-        self, house: House, visit: Visit, write: Callable[[bytes], None], close: Callable[[Goodbye], None]
+        self,
+        house: House,
+        visit: Visit,
+        write: Callable[[bytes], None],
+        close: Callable[[Goodbye], None],
+        pause: Callable[[bool], None],
     ) -> None:
         self._house = house
         self._visit = visit
         self._write = write
         self._close = close
+        self._pause = pause
+        self._paused = False
         self._feed: Feed | None = None
         self._session: Session | None = None
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
+        self._under_way = 0
+        self._working = False
         self._over = False
         limits = house.limits
         self._bad = Bucket(limits.bad_input_per_connection, _MINUTE)
@@ -90,14 +106,11 @@ class Conversation:
         """Take one text from the client."""
         if self._over:
             return
-        if not self._asks.take(self._house.clock.seconds()):
-            self.end(GOODBYES["too-fast"])
-        elif self._feed is not None:
-            self._take(payload)
-        elif len(self._waiting) >= _WAITING:
+        if not self._asks.take(self._house.clock.seconds()) or len(self._waiting) >= _WAITING:
             self.end(GOODBYES["too-fast"])
         else:
             self._waiting.append(payload)
+            self._work()
 
     def take_binary(self) -> None:
         """The client sent bytes that are no text."""
@@ -127,6 +140,10 @@ class Conversation:
             return
         self._over = True
         self._waiting.clear()
+        if self._paused:
+            # The other side's close must still be read.
+            self._paused = False
+            self._pause(False)
         if self._session is not None:
             self._session.detach(self)
         elif self._feed is not None:
@@ -146,10 +163,7 @@ class Conversation:
         self._feed = feed
         now = self._house.clock.seconds()
         self._tell(views.welcome(feed, self._house.limits, now, self._session, since))
-        waiting, self._waiting = self._waiting, []
-        for payload in waiting:
-            if not self._over:
-                self._take(payload)
+        self._work()
 
     async def _come_in(self) -> tuple[Feed, Since | None]:
         visit, hub = self._visit, self._house.hub
@@ -181,6 +195,19 @@ class Conversation:
         self._close(REFUSED)
         self.gone()
 
+    def _work(self) -> None:
+        """Take what waits, as far as it can be decided now."""
+        if self._working:
+            return
+        self._working = True
+        while self._feed is not None and self._waiting and self._under_way < _UNDER_WAY and not self._over:
+            self._take(self._waiting.popleft())
+        self._working = False
+        paused = len(self._waiting) > 0 and not self._over
+        if paused != self._paused:
+            self._paused = paused
+            self._pause(paused)
+
     def _take(self, payload: bytes) -> None:
         try:
             asked = wire.asked(payload, self._house.clock.seconds())
@@ -198,7 +225,13 @@ class Conversation:
                 if self._session is None:
                     self._refuse(Refused("not-here", "You only listen. Come in with a nick first."), asked.ref)
                     return
-                self._session.ask(command).addErrback(self._not_granted, asked.ref)
+                self._under_way += 1
+                asking = self._session.ask(command).addErrback(self._not_granted, asked.ref)
+                asking.addBoth(self._decided).addErrback(self._broken)
+
+    def _decided(self, result: object) -> None:
+        self._under_way -= 1
+        self._work()
 
     def _not_granted(self, failure: Failure, ref: str) -> None:
         refused = failure.value

@@ -6,6 +6,7 @@ changes and may be kept for a year; any other is asked for again with its ETag.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,9 +27,10 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is served; ``mark`` names its content."""
+    """A file as it is served; ``mark`` names its content, ``packed`` is the same by gzip."""
 
     data: bytes
+    packed: bytes
     type: str
     mark: str
 
@@ -67,5 +69,7 @@ def _read() -> list[tuple[str, Asset]]:
         kind = _TYPES.get(file.name.rpartition(".")[2])
         if kind is not None:
             data = file.read_bytes()
-            found.append((file.name, Asset(data, kind, hashlib.sha256(data).hexdigest()[:16])))
+            found.append(
+                (file.name, Asset(data, gzip.compress(data, mtime=0), kind, hashlib.sha256(data).hexdigest()[:16]))
+            )
     return found

@@ -166,13 +166,18 @@ class Pages:
         asset = self._look.asset(name)
         if asset is None:
             raise Refused("not-found", "There is no such file.")
-        mark = f'"{asset.mark}"'.encode()
+        # Only files are packed: a page has secrets in it, whose length packing could betray.
+        packed = "gzip" in request.header("Accept-Encoding")
+        mark = f'"{asset.mark}{"-gzip" if packed else ""}"'.encode()
+        request.setHeader(b"Vary", b"Accept-Encoding")
         request.setHeader(b"ETag", mark)
         request.setHeader(b"Cache-Control", _YEAR if request.query("v") == asset.mark else b"no-cache")
         if mark in (request.getHeader(b"If-None-Match") or b""):
             request.setResponseCode(304)
             return b""
-        return request.answer(200, asset.type, asset.data)
+        if packed:
+            request.setHeader(b"Content-Encoding", b"gzip")
+        return request.answer(200, asset.type, asset.packed if packed else asset.data)
 
     @app.route("/health/live", methods=["GET"])
     def live(self, request: MeetRequest) -> bytes:

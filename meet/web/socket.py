@@ -64,7 +64,7 @@ class RoomSocket(WebSocketServerProtocol):
         # twisted.web's channel is still registered as the transport's producer.
         self.transport.unregisterProducer()
         self._writer = Writer(self.transport, self.house.clock, self.house.limits, self._slow)
-        self._conversation = Conversation(self.house, self.visit, self._writer.write, self._close)
+        self._conversation = Conversation(self.house, self.visit, self._writer.write, self._close, self._pause)
         self._conversation.begin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -101,6 +101,12 @@ class RoomSocket(WebSocketServerProtocol):
     def cut(self) -> None:
         """As `meet.web.site.Connection` says."""
         self.transport.abortConnection()
+
+    def _pause(self, paused: bool) -> None:
+        if paused:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
 
     def _slow(self) -> None:
         # The writer has let go already; the goodbye waits in the transport behind the rest,

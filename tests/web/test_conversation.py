@@ -25,10 +25,13 @@ asks = st.fixed_dictionaries(
 
 
 class Messages(ClockCase):
+    changes = (("commands-per-connection", 0), ("says-per-participant", 0))
+
     def begin(self, visit):
         self.heard = []
         self.closed = []
-        conversation = Conversation(self.house, visit, self.heard.append, self.closed.append)
+        self.paused = []
+        conversation = Conversation(self.house, visit, self.heard.append, self.closed.append, self.paused.append)
         conversation.begin()
         self.clock.pump([0, 0, 0, 0])
         return conversation
@@ -51,8 +54,8 @@ class Messages(ClockCase):
     def test_a_connection_lost_while_coming_in_leaves_only_the_grace(self):
         self.open()
         house = self.house
-        self.heard, self.closed = [], []
-        conversation = Conversation(house, self.visit(), self.heard.append, self.closed.append)
+        self.heard, self.closed, self.paused = [], [], []
+        conversation = Conversation(house, self.visit(), self.heard.append, self.closed.append, self.paused.append)
         conversation.begin()
         conversation.gone()
         self.clock.pump([0, 0, 0])
@@ -62,14 +65,26 @@ class Messages(ClockCase):
         self.assertEqual(len(house.sessions), 0)
 
     def test_what_waits_while_coming_in_is_bounded(self):
-        self.heard, self.closed = [], []
-        conversation = Conversation(self.house, self.visit(), self.heard.append, self.closed.append)
+        self.heard, self.closed, self.paused = [], [], []
+        conversation = Conversation(self.house, self.visit(), self.heard.append, self.closed.append, self.paused.append)
         conversation.begin()
-        for _ in range(65):
+        for _ in range(4097):
             conversation.take(b'{"ask":"beat"}')
         self.assertEqual([each.name for each in self.closed], ["too-fast"])
         self.clock.pump([0, 0, 0])
         self.assertEqual([each["kind"] for each in self.told()], ["goodbye"])
+
+    def test_who_sends_fast_is_slowed_and_not_refused(self):
+        self.open()
+        conversation = self.begin(self.visit())
+        for number in range(500):
+            conversation.take(b'{"ask":"say","text":"%d"}' % number)
+        self.assertEqual(self.paused, [True])
+        for _ in range(100):
+            self.clock.pump([0] * 10)
+        self.assertEqual(self.paused, [True, False])
+        texts = [each[1]["text"] for each in self.told() if isinstance(each, list)]
+        self.assertEqual(texts, [str(number) for number in range(500)])
 
     @settings(max_examples=200, deadline=None)
     @given(

@@ -228,6 +228,12 @@ class Files(WebCase):
         for name in ("../pages.py", "..%2fpages.py", quote("é"), "base.css/x"):
             self.assertEqual((await self.ask("GET", f"/static/{name}")).status, 404)
 
+    async def test_files_are_packed_for_those_who_can_unpack(self):
+        raw = await self.raw(b"GET /static/base.css HTTP/1.1\r\nHost: x\r\nAccept-Encoding: br, gzip\r\n\r\n")
+        await raw.until(b"\r\n\r\n\x1f\x8b")
+        self.assertIn(b"Content-Encoding: gzip\r\n", raw.heard)
+        self.assertIn(b"Vary: Accept-Encoding\r\n", raw.heard)
+
 
 class BehindAProxy(WebCase):
     public_url = "https://meet.example/"
