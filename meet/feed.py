@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 from meet.events import Entry, Left, Position, Presence
 from meet.limits import Limits
-from meet.moments import moment
+from meet.moments import moment, seconds
 from meet.room import Room
 from meet.wire import encode, entry
+
+IN_DOUBT = 2.0
+"""Seconds of talk that a lost connection may not have delivered."""
 
 
 class Look(NamedTuple):
@@ -154,6 +157,23 @@ class Feed:
         missed.extend(item for item in self._settings.values() if item.position.seq > after.seq)
         missed.sort(key=_number)
         return Since(True, missed)
+
+    def reached(self, lost: float | None = None) -> Position | None:
+        """Where a reader surely stands whose connection was lost at ``lost`` (seconds since 1970).
+
+        What was said in the last `IN_DOUBT` seconds may have been on its way.  Without a time it
+        is counted from the newest talk: the process was killed in the middle of it.
+        """
+        if self.last is None:
+            return None
+        if lost is None:
+            newest = next((item.event.at for item in reversed(self._said) if item.event.at), "")
+            lost = seconds(newest) if newest else IN_DOUBT
+        surely = moment(lost - IN_DOUBT)
+        for item in reversed(self._said):
+            if item.event.at < surely:
+                return item.position
+        return Position(self.last.epoch, self._floor)
 
     def _next(self, epoch: str) -> Position:
         return Position(epoch, 1) if self.last is None else Position(self.last.epoch, self.last.seq + 1)

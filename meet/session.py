@@ -28,7 +28,7 @@ from meet.roster import Participant
 
 _TOKEN_SHORTEST = 8
 _TOKEN_LONGEST = 128
-_ASKS_UNDER_WAY = 64
+_ASKS_UNDER_WAY = 512
 """Asks of one participant that may wait for their turn; more is a program gone wrong."""
 
 _SAYS_SPAN = 10.0
@@ -41,6 +41,8 @@ class Session:
 
     ``token`` is theirs alone (empty if this process does not know it: they were found in the
     room when it started).  Any number of listeners may be attached: tabs of one browser.
+    ``reached`` is how far a connection that was lost had surely heard, for doors whose clients
+    cannot say it themselves.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Session:
         self.via = via
         self.token = token
         self.over = False
+        self.reached = feed.reached()
         self._owner = owner
         self._release = release
         self._listeners: dict[IListener, None] = {}
@@ -125,6 +128,7 @@ class Session:
         if self._listeners.pop(listener, _ABSENT) is _ABSENT or self.over:
             return
         if not self._listeners:
+            self.reached = self.feed.reached(self._owner.clock.seconds())
             self.touch(self._owner.grace(self.via))
 
     def touch(self, seconds: float) -> None:

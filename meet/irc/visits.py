@@ -7,7 +7,7 @@ at once if a password proves whose it is, and otherwise only if it shows no sign
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -17,7 +17,8 @@ from zope.interface import implementer
 from meet import names
 from meet.commands import Rename
 from meet.errors import GOODBYES, Goodbye, Refused, Unavailable
-from meet.feed import Feed, Since
+from meet.events import Entry, Position
+from meet.feed import Feed
 from meet.house import House
 from meet.interfaces import IFormat, IListener
 from meet.irc.actions import Action, Ask, Depart, Enter, Entered, Host, Look, Retune
@@ -111,9 +112,10 @@ class Visit:
         """As `meet.irc.actions.Place` says."""
         self._ear.told_already(line)
 
-    def begin(self) -> Since:
-        """Hear the room from now on; returns what was said earlier.  May raise `Refused`."""
-        return self.session.attach(self._ear)
+    def begin(self, after: Position | None) -> Sequence[Entry]:
+        """Hear the room from now on; returns what was said since ``after``.  May raise `Refused`."""
+        since = self.session.attach(self._ear, after)
+        return [entry for entry in since.entries if entry.event.key is None]
 
     def retune(self) -> None:
         """Hear in another way; what this reactor turn has told is heard in the old one."""
@@ -200,6 +202,7 @@ class Visits:
         try:
             known = self._earlier(room, nick, mark)
             token = known or own_token(house.secret, feed.room, nick, mark)
+            kept = house.sessions.find(room, token)
             session: Session = yield house.sessions.join(
                 room, via=VIA, address=line.address, nick=nick, token=token, host_key=own_key or action.key
             )
@@ -217,7 +220,9 @@ class Visits:
             raise Refused("no-session", "The connection has ended.")
         self._residents[room, skeleton(nick), mark] = session
         visit = Visit(line, session)
-        return Entered(visit, visit.begin().entries, own_key)
+        # A window that was cut off stands where it was: it gets what it missed, and no more.
+        after = session.reached if session is kept else None
+        return Entered(visit, visit.begin(after), own_key)
 
     @inlineCallbacks
     def _open(self, line: Line, room: str) -> Generator[Deferred[Any], Any, str]:
