@@ -61,6 +61,7 @@ class Digest:
         before, self._before = self._before, {}
         came: list[str] = []
         went: list[str] = []
+        renamed: list[tuple[str, str]] = []
         for identity, was in before.items():
             nick = self._nicks.get(identity)
             if was == nick:
@@ -69,8 +70,11 @@ class Digest:
                 went.append(was)
             if nick is not None:
                 came.append(nick)
+            if was is not None and nick is not None:
+                renamed.append((was, nick))
         if not came and not went:
             return
         if len(self._nicks) > self._limits.names_in_here:
             came, went = [], []
-        self._tell(Here(len(self._nicks), came, went))
+            renamed = []
+        self._tell(Here(len(self._nicks), came, went, tuple(renamed)))

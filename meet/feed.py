@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from meet.events import Entry, Left, Position, Presence
+from meet.events import Entry, Left, Position, Presence, Said
 from meet.limits import Limits
 from meet.moments import moment, seconds
 from meet.room import Room
@@ -64,6 +64,7 @@ class Feed:
         "_limits",
         "_overflowed",
         "_past",
+        "_refs",
         "_said",
         "_settings",
         "hole",
@@ -81,6 +82,7 @@ class Feed:
         self._depth = limits.entries_in_tail
         self._floor = 0
         self._said: deque[Entry] = deque()
+        self._refs: dict[tuple[str, str], Position] = {}
         self._settings: dict[str, Entry] = {}
         self._held: dict[Position, bytes] = {}
         # Whether something was heard that is not held, so that one look is not enough.
@@ -158,6 +160,10 @@ class Feed:
         missed.sort(key=_number)
         return Since(True, missed)
 
+    def said(self, by: str, ref: str) -> Position | None:
+        """Where the talk stands that the participant ``by`` asked for with ``ref``, if it is remembered."""
+        return self._refs.get((by, ref)) if ref else None
+
     def reached(self, lost: float | None = None) -> Position | None:
         """Where a reader surely stands whose connection was lost at ``lost`` (seconds since 1970).
 
@@ -167,8 +173,7 @@ class Feed:
         if self.last is None:
             return None
         if lost is None:
-            newest = next((item.event.at for item in reversed(self._said) if item.event.at), "")
-            lost = seconds(newest) if newest else IN_DOUBT
+            lost = next((at for item in reversed(self._said) if (at := _time(item)) is not None), IN_DOUBT)
         surely = moment(lost - IN_DOUBT)
         for item in reversed(self._said):
             if item.event.at < surely:
@@ -184,6 +189,7 @@ class Feed:
         self.last = at
         self.room = Room(self.name, self._limits)
         self._said.clear()
+        self._refs.clear()
         self._settings.clear()
         self._floor = 0
 
@@ -214,7 +220,10 @@ class Feed:
                 because = "lost" if self.room.people.person(person.id) is None else "renamed"
                 left = Left(at=moment(0), by=person.id, nick=person.nick, because=because, host=person.host)
                 caught.append(Entry(position, left, encode(left)))
-        self._said = deque(talk)
+        self._said.clear()
+        self._refs.clear()
+        for item in talk:
+            self._keep(item)
         self._floor = look.floor
         self._trim()
         self.last = last
@@ -225,7 +234,7 @@ class Feed:
         self.room.apply(item)
         self.last = item.position
         if item.event.key is None:
-            self._said.append(item)
+            self._keep(item)
             self._trim()
         else:
             self._remember_setting(item)
@@ -234,9 +243,24 @@ class Feed:
         if item.event.key is not None and not isinstance(item.event, Presence):
             self._settings[item.event.key] = item
 
+    def _keep(self, item: Entry) -> None:
+        self._said.append(item)
+        if isinstance(item.event, Said) and item.event.ref:
+            self._refs[item.event.by, item.event.ref] = item.position
+
     def _trim(self) -> None:
         while len(self._said) > self._depth:
-            self._floor = self._said.popleft().position.seq
+            passed = self._said.popleft()
+            self._floor = passed.position.seq
+            if isinstance(passed.event, Said):
+                self._refs.pop((passed.event.by, passed.event.ref), None)
+
+
+def _time(item: Entry) -> float | None:
+    try:
+        return seconds(item.event.at)
+    except ValueError:
+        return None
 
 
 def _number(item: Entry) -> int:

@@ -30,6 +30,9 @@ _TRIES = 6
 """How often an ask is decided anew before the asker is told to try later: each try means
 that a ruling, or the loss of the nick, overtook the one before."""
 
+_UNOPENED = 1.0
+"""Seconds for which the feed of a name that is no room stays: anybody can ask for any name."""
+
 _PATIENCE = 2.0
 """Seconds after which an accepted entry that was not heard is read from the broker."""
 
@@ -311,7 +314,8 @@ class Hub:
             attended.linger.cancel()
         attended.linger = None
         if not attended.holds and attended.loading is None:
-            attended.linger = self._clock.callLater(self._limits.feed_linger, self._let_go, room, attended)
+            linger = self._limits.feed_linger if attended.feed.room.exists else _UNOPENED
+            attended.linger = self._clock.callLater(linger, self._let_go, room, attended)
 
     def _let_go(self, room: str, attended: _Attended) -> None:
         attended.linger = None

@@ -31,12 +31,15 @@ class Record(NamedTuple):
 class Here:
     """A digest of comings and goings: ``count`` are here now, ``came`` and ``went`` since the last.
 
-    The lists are nicks, and both are empty in a room above ``names-in-here`` people.
+    The lists are nicks.  Who goes by another one went as the old and came as the new, and is
+    listed as that pair in ``renamed`` too.  All are empty in a room above ``names-in-here``
+    people.
     """
 
     count: int
     came: Sequence[str]
     went: Sequence[str]
+    renamed: Sequence[tuple[str, str]] = ()
 
 
 Hear = Callable[[Position, bytes], None]

@@ -49,7 +49,7 @@ class Guards(NamedTuple):
 class Room:
     """One room as the entries so far have made it.  It exists once its `Opened` was applied."""
 
-    __slots__ = ("closed", "ends", "limit", "limits", "lock", "name", "opened", "people", "ruled", "title")
+    __slots__ = ("closed", "ended", "ends", "limit", "limits", "lock", "name", "opened", "people", "ruled", "title")
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
@@ -60,6 +60,7 @@ class Room:
         self.limit = limits.characters_in_line
         self.lock = ""
         self.closed = ""
+        self.ended = 0.0
         self.people = Roster()
         self.ruled: Position | None = None
 
@@ -138,7 +139,7 @@ class Room:
 
     def _open(self, command: Open, who: str, now: float) -> Event:
         if self.closed or (self.exists and now >= self.ends):
-            free = day_time(self.ends + self.limits.grace, now)
+            free = day_time(self.gone, now)
             raise Refused("room-exists", f"The room {self.name} has closed. Its name is free again at {free} UTC.")
         if self.exists:
             raise Refused("room-exists", f"A room called {self.name} is open. Go in, or take another name.")
@@ -237,6 +238,7 @@ class Room:
                 (self.ends,) = times
             case Closed():
                 self.closed = event.because
+                self.ended = (_read(event.at) or (self.ends,))[0]
                 self.people.clear()
             case _:
                 return
@@ -245,9 +247,14 @@ class Room:
 
     # What it says of itself.
 
+    @property
+    def gone(self) -> float:
+        """When all that it holds is deleted, in seconds since 1970, as things stand."""
+        return (self.ended if self.closed else self.ends) + self.limits.grace
+
     def promise(self, now: float) -> str:
         """One sentence for those who come in: what is kept, who can read it, until when."""
-        gone = day_time(self.ends + self.limits.grace, now)
+        gone = day_time(self.gone, now)
         return f"Lines are kept until {gone} UTC, then deleted; anybody who knows the room's name can read them."
 
 

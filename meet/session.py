@@ -11,7 +11,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -92,6 +92,9 @@ class Session:
         if len(self._lock.waiting) >= _ASKS_UNDER_WAY:
             return _refused("too-fast", "Too many of your requests wait already.")
         if isinstance(command, Say):
+            standing = self.feed.said(self.id, command.ref)
+            if standing is not None:
+                return succeed(standing)
             now = self._owner.clock.seconds()
             if not self._says.take(now):
                 most = self._owner.limits.says_per_participant

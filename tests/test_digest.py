@@ -61,7 +61,7 @@ class DigestTests(SynchronousTestCase):
     def test_another_nick_is_a_going_and_a_coming(self) -> None:
         self.take(renamed("anna", "ann", "p-ann"), left("ann", because="renamed"))
         self.clock.advance(1)
-        assert self.told == [Here(1, ["anna"], ["ann"])]
+        assert self.told == [Here(1, ["anna"], ["ann"], (("ann", "anna"),))]
 
     def test_another_spelling_or_a_host_s_right(self) -> None:
         self.take(renamed("ann", "ann", "p-ann"))
@@ -69,7 +69,7 @@ class DigestTests(SynchronousTestCase):
         assert self.told == []
         self.take(renamed("Ann", "ann", "p-ann"))
         self.clock.advance(1)
-        assert self.told == [Here(1, ["Ann"], ["ann"])]
+        assert self.told == [Here(1, ["Ann"], ["ann"], (("ann", "Ann"),))]
 
     def test_a_crowd_is_only_counted(self) -> None:
         self.take(*(joined(f"n{number}") for number in range(199)))

@@ -56,7 +56,7 @@ class Opening(SynchronousTestCase):
 
     def test_a_room_that_has_closed_keeps_its_name_for_the_grace(self) -> None:
         an_open_room().given(Closed(at=AT, because="host")).when("", opening()).refused(
-            "room-exists", "The room algebra has closed. Its name is free again at 14:00 UTC."
+            "room-exists", "The room algebra has closed. Its name is free again at 13:00 UTC."
         )
 
     def test_a_room_whose_time_has_come_keeps_its_name_for_the_grace(self) -> None:

@@ -53,9 +53,12 @@ class LineFormat:
         return self.lines(line)
 
     def here(self, room: str, here: Here) -> bytes:
-        """A line for those who came and one for those who left; in a large room none."""
-        told = [f"-- {_people(nicks)} {what}" for nicks, what in ((here.came, "came in"), (here.went, "left")) if nicks]
-        return self.lines(*told)
+        """A line for those who came, one for those who left, one for each new nick; in a large room none."""
+        olds, news = {was for was, _ in here.renamed}, {now for _, now in here.renamed}
+        came = [nick for nick in here.came if nick not in news]
+        went = [nick for nick in here.went if nick not in olds]
+        told = [f"-- {_people(nicks)} {what}" for nicks, what in ((came, "came in"), (went, "left")) if nicks]
+        return self.lines(*told, *(f"-- {was} is now {now}" for was, now in here.renamed))
 
     def lines(self, *texts: str) -> bytes:
         """These lines as bytes, each with its end."""

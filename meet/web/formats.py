@@ -40,7 +40,10 @@ def is_told(item: Entry) -> bool:
 
 def here_object(here: Here) -> dict[str, object]:
     """A digest of presence as clients get it."""
-    return {"kind": "here", "count": here.count, "came": list(here.came), "went": list(here.went)}
+    told: dict[str, object] = {"kind": "here", "count": here.count, "came": list(here.came), "went": list(here.went)}
+    if here.renamed:
+        told["renamed"] = list(here.renamed)
+    return told
 
 
 @implementer(IFormat)

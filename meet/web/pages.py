@@ -230,7 +230,7 @@ class Pages:
         }
 
     def _room_context(self, feed: Feed) -> dict[str, Any]:
-        gone = views.gone(feed, self._house.limits)
+        gone = views.gone(feed)
         return {**views.room_object(feed), "closed": feed.room.closed, "gone": gone}
 
     async def _room(

@@ -55,9 +55,9 @@ def nicks(feed: Feed) -> list[str]:
     return [person.nick for person in feed.room.people]
 
 
-def gone(feed: Feed, limits: Limits) -> str:
+def gone(feed: Feed) -> str:
     """The moment by which all of the room is deleted."""
-    return moment(feed.room.ends + limits.grace)
+    return moment(feed.room.gone)
 
 
 def outline(feed: Feed, limits: Limits, now: float) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def outline(feed: Feed, limits: Limits, now: float) -> dict[str, Any]:
         "law": str(feed.room.ruled or ""),
         "here": here_object(feed, limits),
         "keeps": feed.room.promise(now),
-        "gone": gone(feed, limits),
+        "gone": gone(feed),
     }
 
 

@@ -71,4 +71,6 @@ class FormatTests(SynchronousTestCase):
         assert here("bob") == "-- bob came in\n"
         assert here("bob", "cy", went=("ann",)) == "-- bob and cy came in\n-- ann left\n"
         assert here(*"abcde") == "-- a, b, c, d and e came in\n"
+        both = Here(3, ("bob", "anna"), ("ann",), (("ann", "anna"),))
+        assert LineFormat().here("algebra", both) == b"-- bob came in\n-- ann is now anna\n"
         assert here(*"abcdefgh") == "-- a, b, c, d, e and 3 more came in\n"

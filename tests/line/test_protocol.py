@@ -98,7 +98,7 @@ class ConversationTests(DoorTestCase):
             "! You are here already, as rob. Go by another nick by /nick bob.",
         ]
         self.flow.pass_time(1)
-        assert ann.seen() == ["-- rob came in", "-- bob left"]
+        assert ann.seen() == ["-- bob is now rob"]
 
     def test_one_room_at_a_time(self) -> None:
         self.flow.open("biology")
