@@ -123,13 +123,15 @@ class IBroker(Interface):
     def rooms() -> Deferred[Sequence[str]]:
         """Fires with the name of every room that the broker remembers."""
 
-    def drop(room: str, body: bytes) -> Deferred[None]:
+    def drop(room: str, body: bytes, *, under: Position | None = None) -> Deferred[None]:
         """Delete all that is remembered of ``room``, the journal's unheard entries of it too,
         so that no file holds its words when it fires.
 
         ``body`` (a `meet.events.Forgotten`) gets the room's next number, is told to those who
         attend and to the journal, and is itself not remembered.  Afterwards the name is
-        unknown: an opening begins a new epoch.  Of an unknown room: nothing happens.
+        unknown: an opening begins a new epoch.  Of an unknown room: nothing happens.  If
+        ``under`` is given and is not the position of the room's newest ruling, nothing happens
+        but that it fails as `Stale`: the name may have gone to another room since.
         """
 
 

@@ -131,7 +131,7 @@ class Reaper(Following):
             gone = _closed_at(entries) + self._limits.grace
             if now < gone:
                 return gone
-            await self._broker.drop(name, encode(Forgotten(at=moment(now))))
+            await self._broker.drop(name, encode(Forgotten(at=moment(now))), under=feed.room.ruled)
             self.log.info("The room {room} was deleted.", room=name)
             return None
         if now < feed.room.ends:

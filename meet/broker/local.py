@@ -250,7 +250,7 @@ class LocalBroker:
         self._put(lambda log: log.rooms(), done.callback, done)
         return done
 
-    def drop(self, room: str, body: bytes) -> Deferred[None]:
+    def drop(self, room: str, body: bytes, *, under: Position | None = None) -> Deferred[None]:
         """As `IBroker` says.
 
         If the commit stands but the files could not be wiped, it fails as `Unavailable`;
@@ -260,6 +260,9 @@ class LocalBroker:
 
         def delete(ledger: Ledger) -> None:
             if ledger.known:
+                if under not in (None, ledger.ruled):
+                    self._put(_nothing, lambda _: done.errback(Stale("The room has changed since.")), done)
+                    return
                 position = ledger.next()
                 self._shelves[room].ledger = Ledger(self._epoch(), self._limits)
                 self._scribe.put(

@@ -163,13 +163,16 @@ class MemoryBroker:
         names = sorted(self._ledgers)
         return self._later(lambda: names)
 
-    def drop(self, room: str, body: bytes) -> Deferred[None]:
+    def drop(self, room: str, body: bytes, *, under: Position | None = None) -> Deferred[None]:
         """As `IBroker` says."""
         if not self._open:
             return fail(_away())
-        ledger = self._ledgers.pop(room, None)
+        ledger = self._ledgers.get(room)
         if ledger is None:
             return self._later(lambda: None)
+        if under not in (None, ledger.ruled):
+            return self._later(_raising(Stale("The room has changed since.")))
+        del self._ledgers[room]
         position = ledger.next()
         self._journal.drop(room)
         self._journal.add(Record(room, position, body), talk=False, held=False)

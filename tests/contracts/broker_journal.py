@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from meet.errors import Stale
 from meet.events import Position
 from meet.feed import Look
 from meet.interfaces import Record
@@ -180,6 +181,15 @@ class JournalContract(BrokerGround):
         anew = await self.say(b"again", once="p1:7", key="who:ann", claim=("who:ann", "p2"))
         self.assertEqual(anew.seq, 1)
         self.assertNotEqual(anew.epoch, former.epoch)
+
+    async def test_a_room_that_has_changed_is_not_dropped(self) -> None:
+        law = await self.say(b"law", key="settings", ruling=True)
+        later = await self.say(b"later law", under=law, key="settings", ruling=True)
+        with self.assertRaises(Stale):
+            await self.done(self.broker.drop("algebra", b"forgotten", under=law))
+        self.assertEqual((await self.look()).last, later)
+        await self.done(self.broker.drop("algebra", b"forgotten", under=later))
+        self.assertEqual((await self.look()).last, None)
 
     async def test_what_follows_a_drop_at_once_is_of_the_new_log(self) -> None:
         former = await self.say(b"one")
