@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -286,8 +286,8 @@ def _away() -> Unavailable:
     return Unavailable("The broker is not running; come again.")
 
 
-def _raising(error: Exception) -> Callable[[], Position]:
-    def fails() -> Position:
+def _raising(error: Exception) -> Callable[[], NoReturn]:
+    def fails() -> NoReturn:
         raise error
 
     return fails
