@@ -152,6 +152,23 @@ class VisitTests(SynchronousTestCase):
         bob.send("PRIVMSG #algebra :back")
         assert mia.heard() == [":bob!irc@meet PRIVMSG #algebra :back"]
 
+    def test_a_window_that_was_cut_off_gets_what_it_missed_and_no_more(self) -> None:
+        mia, bob = self.person(), self.person("192.0.2.8")
+        mia.enter()
+        bob.enter("bob")
+        mia.send("PRIVMSG #algebra :heard long before")
+        self.flow.pass_time(5)
+        mia.send("PRIVMSG #algebra :on its way perhaps")
+        bob.drop()
+        mia.send("PRIVMSG #algebra :missed")
+        self.flow.pass_time(10)
+        back = self.person("192.0.2.8")
+        told = [line.rpartition("] ")[2] for line in with_command(back.enter("bob"), "PRIVMSG")]
+        assert told == ["on its way perhaps", "missed"]
+        back.send("PART #algebra")
+        told = [line.rpartition("] ")[2] for line in with_command(back.send("JOIN #algebra"), "PRIVMSG")]
+        assert told == ["heard long before", "on its way perhaps", "missed"]
+
     def test_who_had_taken_another_nick_comes_back_too(self) -> None:
         bob = self.person()
         bob.enter("bob")
