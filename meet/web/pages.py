@@ -15,12 +15,12 @@ from twisted.python.failure import Failure
 
 from meet import names
 from meet.commands import Say
-from meet.errors import REFUSALS, Refused
+from meet.errors import REFUSALS, Refused, Unavailable
 from meet.events import Entry
 from meet.feed import Feed
 from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES, span
-from meet.web import views, visitor
+from meet.web import security, views, visitor
 from meet.web.asking import apart, room_feed
 from meet.web.look import Look
 from meet.web.problems import Problems
@@ -30,6 +30,8 @@ from meet.web.transcript import Transcripts
 
 _HTML = "text/html; charset=utf-8"
 _YEAR = b"public, max-age=31536000, immutable"
+_AGAIN = 10
+"""Seconds after which the lines come again where there are no scripts."""
 
 
 class Pages:
@@ -91,6 +93,29 @@ class Pages:
             page = self._look.page("absent.html", **self._home_context(request, name=folded))
             return request.answer(404, _HTML, page)
         return await self._room(request, feed)
+
+    @app.route("/<room>/lines", methods=["GET"])
+    async def lines(self, request: MeetRequest, room: str) -> bytes:
+        """The newest lines, for the frame of a room's page without scripts: they come again by themselves."""
+        for name, value in security.framing(request.host_header, framed=True):
+            request.setHeader(name, value)
+        context: dict[str, Any] = {"room": None, "here": None, "lines": [], "problem": "", "again": _AGAIN}
+        status = 200
+        try:
+            feed = await room_feed(self._house, room)
+            session = await visitor.who(self._house, request, feed)
+        except Refused as refused:
+            status, context["problem"] = refused.refusal.status, refused.detail
+        except Unavailable:
+            status, context["problem"] = 503, "A part of Meet is away. This looks again by itself."
+        else:
+            said: Sequence[Entry] = feed.since(None).entries
+            context["room"] = self._room_context(feed)
+            context["here"] = {"names": None, **views.here_object(feed, self._house.limits)}
+            context["lines"] = views.lines(said, session.id if session else "")
+        if context["room"] and context["room"]["closed"]:
+            context["again"] = 0
+        return request.answer(status, _HTML, self._look.page("frame.html", **context))
 
     @app.route("/<room>/join", methods=["POST"])
     async def join(self, request: MeetRequest, room: str) -> bytes:
@@ -166,8 +191,7 @@ class Pages:
         asset = self._look.asset(name)
         if asset is None:
             raise Refused("not-found", "There is no such file.")
-        # Only files are packed: a page has secrets in it, whose length packing could betray.
-        packed = "gzip" in request.header("Accept-Encoding")
+        packed = request.unpacks
         mark = f'"{asset.mark}{"-gzip" if packed else ""}"'.encode()
         request.setHeader(b"Vary", b"Accept-Encoding")
         request.setHeader(b"ETag", mark)

@@ -5,6 +5,7 @@ Whatever cannot be read is refused as ``bad-input``; nothing of it is guessed.
 
 from __future__ import annotations
 
+import gzip
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -22,6 +23,12 @@ _FIELDS = 50
 """Fields that a form may have."""
 
 _JSON = "application/json"
+_PACKED = ("text/html", "application/json", "application/problem+json")
+_WORTH_PACKING = 1024
+"""Bytes below which a packed answer saves no packet."""
+
+_LEVEL = 5
+"""How hard to pack: 1 ms for 100 KB, and within a few per cent of the best."""
 
 
 class MeetRequest(Request):
@@ -74,6 +81,15 @@ class MeetRequest(Request):
         if scheme.lower() == "bearer":
             return credentials.strip()
         return self.query("token")
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether the asker takes an answer packed by gzip."""
+        for each in self.header("Accept-Encoding").lower().split(","):
+            name, _, weight = each.partition(";")
+            if name.strip() == "gzip":
+                return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        return False
 
     def header(self, name: str) -> str:
         """The request's header ``name``, or an empty text."""
@@ -134,7 +150,16 @@ class MeetRequest(Request):
         )
 
     def answer(self, status: int, kind: str, body: bytes) -> bytes:
-        """Set status, type and length for ``body``, and return it."""
+        """Set status, type and length for ``body``, and return it, packed if that helps.
+
+        A page has its reader's token in it.  Whoever would learn it from packed lengths must make
+        the reader's browser ask again and again, and what other sites ask has no cookies.
+        """
+        if len(body) > _WORTH_PACKING and kind.partition(";")[0] in _PACKED:
+            self.setHeader(b"Vary", b"Accept-Encoding")
+            if self.unpacks:
+                self.setHeader(b"Content-Encoding", b"gzip")
+                body = gzip.compress(body, _LEVEL, mtime=0)
         self.setResponseCode(status)
         self.setHeader(b"Content-Type", kind.encode())
         self.setHeader(b"Content-Length", b"%d" % len(body))

@@ -14,26 +14,39 @@ from meet.errors import Refused
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
+_FRAMES = {False: ("'none'", b"DENY"), True: ("'self'", b"SAMEORIGIN")}
+
 FIXED = (
     (b"X-Content-Type-Options", b"nosniff"),
     (b"Referrer-Policy", b"same-origin"),
     (b"Permissions-Policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
     (b"Cross-Origin-Opener-Policy", b"same-origin"),
     (b"Cross-Origin-Resource-Policy", b"same-origin"),
-    (b"X-Frame-Options", b"DENY"),
     (b"Server", b"Meet"),
 )
 """Headers that stand in every answer."""
 
 
-def policy(host: str) -> bytes:
-    """The Content-Security-Policy for pages of ``host`` (as in the Host header; empty if unknown)."""
+def policy(host: str, *, framed: bool = False) -> bytes:
+    """The Content-Security-Policy for pages of ``host`` (as in the Host header; empty if unknown).
+
+    A ``framed`` page may stand inside of Meet's own pages, any other stands alone.
+    """
     # Older Safari does not count WebSockets of the same host as 'self'.
     sockets = f" ws://{host} wss://{host}" if host else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"connect-src 'self'{sockets}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        f"connect-src 'self'{sockets}; frame-src 'self'; form-action 'self'; "
+        f"frame-ancestors {_FRAMES[framed][0]}; base-uri 'none'"
     ).encode()
+
+
+def framing(host: str, *, framed: bool = False) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that say what a page of ``host`` may load and where it may stand."""
+    return (
+        (b"Content-Security-Policy", policy(host, framed=framed)),
+        (b"X-Frame-Options", _FRAMES[framed][1]),
+    )
 
 
 def host_name(header: str) -> str:

@@ -111,9 +111,10 @@ class Channel(HTTPChannel):
         """Add what stands in every answer."""
         for name, value in security.FIXED:
             headers.setRawHeaders(name, [value])
-        if not headers.hasHeader(b"Content-Security-Policy"):
-            host = self.requests[0].host_header if self.requests else ""
-            headers.setRawHeaders(b"Content-Security-Policy", [security.policy(host)])
+        host = self.requests[0].host_header if self.requests else ""
+        for name, value in security.framing(host):
+            if not headers.hasHeader(name):
+                headers.setRawHeaders(name, [value])
         super().writeHeaders(version, code, reason, headers)
 
     def timeoutConnection(self) -> None:

@@ -24,7 +24,7 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-    "--lang=en",
+    "--lang=en-GB",
 )
 
 
@@ -43,11 +43,11 @@ class Browser:
             options=options, service=Service(program("chromedriver", "chromium-driver"))
         )
         self.url = at or meet.url
-        if width < 500:
-            self.driver.execute_cdp_cmd(
-                "Emulation.setDeviceMetricsOverride",
-                {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True},
-            )
+        phone = width < 500
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone},
+        )
 
     def go(self, path: str) -> None:
         self.driver.get(self.url + path)
@@ -97,6 +97,22 @@ class Browser:
             "Network.emulateNetworkConditions",
             {"offline": away, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
         )
+
+    def hurry(self, times: int) -> None:
+        """Let waiting pass ``times`` as fast on every page that is loaded from now on."""
+        self.driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument",
+            {"source": f"const wait = setTimeout; window.setTimeout = (run, pause) => wait(run, pause / {times});"},
+        )
+
+    def loaded(self, part: str) -> bool:
+        """Whether the page has fetched anything with ``part`` in its address."""
+        script = "return performance.getEntriesByType('resource').some(each => each.name.includes(arguments[0]))"
+        return bool(self.driver.execute_script(script, part))
+
+    def wide(self) -> bool:
+        """Whether something sticks out to the side."""
+        return bool(self.driver.execute_script("return document.documentElement.scrollWidth > innerWidth"))
 
     def complaints(self) -> list[str]:
         """What the browser's console says went wrong, but for what the network did."""

@@ -8,7 +8,7 @@ import { Refused, call } from "./http.js";
 import { Link } from "./link.js";
 import { Log } from "./log.js";
 import { Panel } from "./panel.js";
-import { by_id, day_time, show } from "./words.js";
+import { apart, by_id, day_time, show } from "./words.js";
 
 const page = by_id("room").dataset;
 const room = page.room;
@@ -111,7 +111,7 @@ function heard(position, event) {
   if (!log.note(position)) return false;
   if (event.kind === "retitled") {
     retitle(event.title || room);
-    log.tell(`${event.nick} named the room: ${event.title}`);
+    log.tell(`${apart(event.nick)} named the room: ${apart(event.title)}`);
   } else if (event.kind === "extended") {
     ends = event.ends;
     gone = after_grace(ends);
@@ -130,8 +130,10 @@ function people(here) {
 
 function told(message) {
   if (message.kind === "here") {
-    const others = (names) => (names || []).filter((nick) => !nicks.has(nick));
-    log.moved(others(message.came), others(message.went));
+    const renamed = message.renamed || [];
+    const others = (names, place) => (names || []).filter((nick) => !nicks.has(nick) && !renamed.some((pair) => pair[place] === nick));
+    log.moved(others(message.came, 1), others(message.went, 0));
+    for (const [was, now] of renamed) if (!nicks.has(was)) log.tell(`${apart(was)} is now ${apart(now)}`, false);
     people(message);
   } else if (message.kind === "who") {
     panel.who(message.names);

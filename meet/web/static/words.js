@@ -53,11 +53,14 @@ export function hue(nick) {
 
 export const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
+/** Somebody's words inside of ours: whichever way they are written, ours keep their order. */
+export const apart = (text) => `\u2068${text}\u2069`;
+
 /** Tom · Tom and Ada · Tom, Ada and 3 others. */
 export function listed(names) {
-  if (names.length < 3) return names.join(" and ");
-  const others = names.length - 2;
-  return `${names[0]}, ${names[1]} and ${plural(others, "other", "others")}`;
+  const [first, second] = names.map(apart);
+  if (names.length < 3) return second ? `${first} and ${second}` : first;
+  return `${first}, ${second} and ${plural(names.length - 2, "other", "others")}`;
 }
 
 /** What people see as characters of a line, counted as the server does. */
