@@ -1,8 +1,9 @@
 """How pages look: the templates, and the files that they load.
 
 The files are read once, when the server starts; scripts and styles without what only their
-readers need.  One that is asked for by its hash never changes and may be kept for a year; any
-other is asked for again with its ETag.
+readers need.  Their addresses begin with a mark of all of them together: what a script imports
+by a relative address has the mark too.  Under it a file never changes and may be kept for a
+year; under any other it is asked for again with its ETag.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _SPACE = re.compile(rb"^[ ]+|^\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is served; ``mark`` names its content, ``packed`` is the same by gzip."""
+    """A file as it is served; ``packed`` is the same by gzip, ``tag`` names its content."""
 
     data: bytes
     packed: bytes
     type: str
-    mark: str
+    tag: str
 
 
 class Look:
@@ -45,6 +46,7 @@ class Look:
 
     def __init__(self) -> None:
         self._assets = dict(_read())
+        self.mark = _tag("".join(name + asset.tag for name, asset in sorted(self._assets.items())).encode())
         self._environment = Environment(
             loader=PackageLoader("meet.web", "templates"),
             autoescape=True,
@@ -58,9 +60,8 @@ class Look:
         return self._assets.get(name)
 
     def address(self, name: str) -> str:
-        """Where a page finds the file ``name``, with the mark of its content."""
-        asset = self._assets.get(name)
-        return f"/static/{name}?v={asset.mark}" if asset else f"/static/{name}"
+        """Where a page finds the file ``name``."""
+        return f"/static/{self.mark}/{name}"
 
     def page(self, template: str, **context: Any) -> bytes:
         """The page that ``template`` makes of ``context``, in UTF-8."""
@@ -75,6 +76,10 @@ def lean(data: bytes) -> bytes:
     return _SPACE.sub(b"", _COMMENT.sub(b"", data))
 
 
+def _tag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
 def _read() -> list[tuple[str, Asset]]:
     folder = files("meet.web") / "static"
     found = []
@@ -84,7 +89,5 @@ def _read() -> list[tuple[str, Asset]]:
             data = file.read_bytes()
             if file.name.endswith((".css", ".js")):
                 data = lean(data)
-            found.append(
-                (file.name, Asset(data, gzip.compress(data, mtime=0), kind, hashlib.sha256(data).hexdigest()[:16]))
-            )
+            found.append((file.name, Asset(data, gzip.compress(data, mtime=0), kind, _tag(data))))
     return found

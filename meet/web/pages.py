@@ -185,18 +185,18 @@ class Pages:
         refusals = [(code, row.title, row.status) for code, row in REFUSALS.items()]
         return request.answer(200, _HTML, self._look.page("help.html", refusals=refusals, **self._doors(request)))
 
-    @app.route("/static/<name>", methods=["GET"])
-    def static(self, request: MeetRequest, name: str) -> bytes:
+    @app.route("/static/<mark>/<name>", methods=["GET"])
+    def static(self, request: MeetRequest, mark: str, name: str) -> bytes:
         """A file that pages load."""
         asset = self._look.asset(name)
         if asset is None:
             raise Refused("not-found", "There is no such file.")
         packed = request.unpacks
-        mark = f'"{asset.mark}{"-gzip" if packed else ""}"'.encode()
+        tag = f'"{asset.tag}{"-gzip" if packed else ""}"'.encode()
         request.setHeader(b"Vary", b"Accept-Encoding")
-        request.setHeader(b"ETag", mark)
-        request.setHeader(b"Cache-Control", _YEAR if request.query("v") == asset.mark else b"no-cache")
-        if mark in (request.getHeader(b"If-None-Match") or b""):
+        request.setHeader(b"ETag", tag)
+        request.setHeader(b"Cache-Control", _YEAR if mark == self._look.mark else b"no-cache")
+        if tag in (request.getHeader(b"If-None-Match") or b""):
             request.setResponseCode(304)
             return b""
         if packed:

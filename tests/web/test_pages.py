@@ -82,6 +82,34 @@ class RoomPage(WebCase):
         self.assertEqual(answer.cookies()["meet-token"], "")
         self.assertEqual((await self.ask("GET", "/api/v1/rooms/algebra")).json["here"]["count"], 0)
 
+    async def test_the_newest_lines_stand_in_a_frame_that_comes_again(self):
+        cookie = await self.come_in()
+        page = await self.ask("GET", "/algebra", Cookie=cookie)
+        self.assertIn('<noscript><iframe class="frame" src="/algebra/lines"', page.text)
+        self.assertNotIn('http-equiv="refresh"', page.text)
+        await self.ask("POST", "/algebra/say", "text=%3Ci%3Ehello", Cookie=cookie)
+        frame = await self.ask("GET", "/algebra/lines", Cookie=cookie)
+        self.assertEqual(frame.header("X-Frame-Options"), "SAMEORIGIN")
+        self.assertIn("frame-ancestors 'self'", frame.header("Content-Security-Policy"))
+        self.assertIn('http-equiv="refresh" content="10"', frame.text)
+        self.assertIn("&lt;i&gt;hello", frame.text)
+        self.assertIn("1 here now: <bdi>ann</bdi>", frame.text)
+        for other in ("/algebra", "/"):
+            alone = await self.ask("GET", other)
+            self.assertEqual(alone.header("X-Frame-Options"), "DENY")
+            self.assertIn("frame-ancestors 'none'", alone.header("Content-Security-Policy"))
+
+    async def test_the_frame_of_a_room_that_has_ended_says_so_and_rests(self):
+        key = await self.open("other")
+        host = await self.join("h", room="other", host_key=key)
+        await self.ask("POST", "/api/v1/rooms/other/asks", {"ask": "close"}, host["token"])
+        frame = await self.ask("GET", "/other/lines")
+        self.assertIn("The host closed this room.", frame.text)
+        self.assertNotIn("http-equiv", frame.text)
+        frame = await self.ask("GET", "/geometry/lines")
+        self.assertEqual((frame.status, frame.header("X-Frame-Options")), (404, "SAMEORIGIN"))
+        self.assertIn("There is no room geometry.", frame.text)
+
     async def test_a_refused_line_stays_in_the_field_with_its_reason(self):
         cookie = await self.come_in()
         form = urlencode({"text": "x" * 141, "ref": "r1"})
@@ -150,7 +178,14 @@ class RoomPage(WebCase):
         self.assertIn("There is no room geometry.", answer.text)
 
     async def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs(self):
-        for path in ("/no.such", "/a/b/c", "/static/nothing.js", "/%3Cscript%3E", "/geometry/transcript"):
+        for path in (
+            "/no.such",
+            "/a/b/c",
+            "/static/x/nothing.js",
+            "/static/base.css",
+            "/%3Cscript%3E",
+            "/geometry/transcript",
+        ):
             answer = await self.ask("GET", path)
             self.assertEqual((answer.status, answer.header("Content-Type")), (404, "text/html; charset=utf-8"), path)
             self.assertNotIn("<script>", answer.text)
@@ -187,7 +222,7 @@ class RoomPage(WebCase):
             "/help",
             "/nothing.here",
             "/api/v1/rooms/algebra",
-            "/static/base.css",
+            "/static/x/base.css",
             "/health/live",
         ):
             answer = await self.ask("GET", path)
@@ -217,22 +252,40 @@ class RoomPage(WebCase):
 class Files(WebCase):
     async def test_files_by_their_hash_may_be_kept_and_others_are_asked_for_again(self):
         page = (await self.ask("GET", "/")).text
-        address = re.search(r"/static/base\.css\?v=\w+", page)[0]
+        address = re.search(r"/static/\w+/base\.css", page)[0]
         answer = await self.ask("GET", address)
         self.assertEqual(answer.header("Content-Type"), "text/css; charset=utf-8")
         self.assertIn("immutable", answer.header("Cache-Control"))
-        plain = await self.ask("GET", "/static/base.css?v=0")
+        plain = await self.ask("GET", "/static/0/base.css")
         self.assertEqual((plain.header("Cache-Control"), plain.body), ("no-cache", answer.body))
-        again = await self.ask("GET", "/static/base.css", If_None_Match=plain.header("ETag"))
+        again = await self.ask("GET", "/static/0/base.css", If_None_Match=plain.header("ETag"))
         self.assertEqual((again.status, again.body), (304, b""))
         for name in ("../pages.py", "..%2fpages.py", quote("é"), "base.css/x"):
-            self.assertEqual((await self.ask("GET", f"/static/{name}")).status, 404)
+            self.assertEqual((await self.ask("GET", f"/static/0/{name}")).status, 404)
 
     async def test_files_are_packed_for_those_who_can_unpack(self):
-        raw = await self.raw(b"GET /static/base.css HTTP/1.1\r\nHost: x\r\nAccept-Encoding: br, gzip\r\n\r\n")
+        raw = await self.raw(b"GET /static/0/base.css HTTP/1.1\r\nHost: x\r\nAccept-Encoding: br, gzip\r\n\r\n")
         await raw.until(b"\r\n\r\n\x1f\x8b")
         self.assertIn(b"Content-Encoding: gzip\r\n", raw.heard)
         self.assertIn(b"Vary: Accept-Encoding\r\n", raw.heard)
+
+    async def test_pages_and_json_are_packed_for_those_who_can_unpack(self):
+        await self.open()
+        for path in ("/", "/algebra", "/help"):
+            for asked, packed in (("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("br", False)):
+                head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {asked}\r\nConnection: close\r\n\r\n"
+                heard = await (await self.raw(head.encode())).closed
+                self.assertIn(b"Vary: Accept-Encoding\r\n", heard)
+                self.assertEqual(b"Content-Encoding: gzip\r\n" in heard, packed, asked)
+                self.assertEqual(b"\r\n\r\n\x1f\x8b" in heard, packed, asked)
+        head = b"GET /api/v1/rooms/algebra HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
+        heard = await (await self.raw(head)).closed
+        self.assertNotIn(b"gzip", heard)
+        token = (await self.join("ann"))["token"]
+        for number in range(10):
+            await self.say(token, f"line {number}")
+        heard = await (await self.raw(head.replace(b"algebra", b"algebra/entries"))).closed
+        self.assertIn(b"Content-Encoding: gzip\r\n", heard)
 
 
 class BehindAProxy(WebCase):

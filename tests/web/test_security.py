@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.errors import Refused
-from meet.web.security import host_name, policy, refuse_other_sites
+from meet.web.security import framing, host_name, policy, refuse_other_sites
 
 
 def let_in(host="meet.example", origin="", fetch_site="", public_url=""):
@@ -58,3 +58,9 @@ class Policy(SynchronousTestCase):
     def test_it_forbids_what_is_inline_or_elsewhere(self):
         self.assertNotIn(b"unsafe", policy("meet.example"))
         self.assertIn(b"connect-src 'self';", policy(""))
+
+    def test_a_page_stands_alone_unless_it_is_made_for_a_frame(self):
+        alone, framed = dict(framing("meet.example")), dict(framing("meet.example", framed=True))
+        self.assertEqual((alone[b"X-Frame-Options"], framed[b"X-Frame-Options"]), (b"DENY", b"SAMEORIGIN"))
+        self.assertIn(b"frame-ancestors 'none'", alone[b"Content-Security-Policy"])
+        self.assertIn(b"frame-ancestors 'self'", framed[b"Content-Security-Policy"])
