@@ -24,8 +24,11 @@ def adopt_the_lost(broker: IBroker, hub: Hub, sessions: Sessions) -> Generator[D
     Fires with their number when each has a session.  Fails with `meet.errors.Unavailable`.
     """
     before = len(sessions)
-    for room in (yield broker.rooms()):
-        feed: Feed = yield hub.feed(room)
-        if feed.room.exists and not feed.room.closed:
+    for name in (yield broker.rooms()):
+        # Looked at and let go: only rooms with people in them stay in memory.
+        glance = Feed(name, sessions.limits)
+        glance.restore((yield broker.read(name)))
+        if len(glance.room.people):
+            feed: Feed = yield hub.feed(name)
             sessions.adopt(feed)
     return len(sessions) - before

@@ -37,6 +37,10 @@ FILE = "broker.sqlite3"
 LOCK = "lock"
 """Names in the data folder."""
 
+_UNATTENDED = 1.0
+"""Seconds for which a room that nobody attends stays in memory after it was asked for: what
+looks at every room in turn, as the reaper does, must not gather all of them."""
+
 _SYNCHRONOUS = {"": "NORMAL", "?synchronous=normal": "NORMAL", "?synchronous=full": "FULL"}
 
 
@@ -315,9 +319,9 @@ class LocalBroker:
                 shelf.linger.cancel()
                 shelf.linger = None
         elif shelf.linger is None:
-            shelf.linger = self._clock.callLater(self._limits.feed_linger, self._let_go, room, shelf)
+            shelf.linger = self._clock.callLater(_UNATTENDED, self._let_go, room, shelf)
         else:
-            shelf.linger.reset(self._limits.feed_linger)
+            shelf.linger.reset(_UNATTENDED)
 
     def _let_go(self, room: str, shelf: _Shelf) -> None:
         shelf.linger = None
