@@ -105,6 +105,24 @@ class Browser:
             {"source": f"const wait = setTimeout; window.setTimeout = (run, pause) => wait(run, pause / {times});"},
         )
 
+    def listen(self) -> None:
+        """Note from now on what a screen reader is told, and every title of the page."""
+        self.driver.execute_script(
+            "window.spoken = []; window.titles = [];"
+            "new MutationObserver(all => all.forEach(each => each.addedNodes.forEach("
+            "node => spoken.push(node.textContent)))).observe(document.getElementById('spoken'), { childList: true });"
+            "new MutationObserver(() => titles.push(document.title))"
+            ".observe(document.querySelector('title'), { childList: true });"
+        )
+
+    def spoken(self) -> list[str]:
+        """What was said aloud since `listen`."""
+        return list(self.driver.execute_script("return spoken"))
+
+    def titles(self) -> list[str]:
+        """The titles that the page had since `listen`."""
+        return list(self.driver.execute_script("return titles"))
+
     def loaded(self, part: str) -> bool:
         """Whether the page has fetched anything with ``part`` in its address."""
         script = "return performance.getEntriesByType('resource').some(each => each.name.includes(arguments[0]))"

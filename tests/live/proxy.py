@@ -11,7 +11,8 @@ from collections.abc import Callable
 from tests.live.server import Meet
 
 Treat = Callable[[bytes], str]
-"""From the head of a request to what happens to it: ``pass``, ``redirect``, ``hang``, ``refuse``."""
+"""From the head of a request to what happens to it: ``pass``, ``redirect``, ``hang``, ``refuse``,
+``swallow`` (it is carried out, its answer is lost)."""
 
 
 def websockets(treatment: str) -> Treat:
@@ -35,6 +36,7 @@ class Proxy:
         self._cut_after = cut_after
         self.cuts = 0
         self._open: list[socket.socket] = []
+        self._frozen: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -65,12 +67,19 @@ class Proxy:
                 case "hang":
                     while client.recv(65536):
                         pass
-                case _:
-                    self._carry(client, re.sub(rb"(?im)^connection: keep-alive", b"Connection: close", head))
+                case treatment:
+                    once = re.sub(rb"(?im)^connection: keep-alive", b"Connection: close", head)
+                    self._carry(client, once, lost=treatment == "swallow")
 
-    def _carry(self, client: socket.socket, first: bytes) -> None:
+    def freeze(self) -> None:
+        """Let nothing more through the connections that are open now; they stay open, new ones work."""
+        self._frozen.update(self._open)
+
+    def _carry(self, client: socket.socket, first: bytes, *, lost: bool) -> None:
         with socket.create_connection(("127.0.0.1", self._meet.web_port)) as server:
             self._open.append(server)
+            if lost:
+                self._frozen.add(server)
             server.sendall(first)
             if self._cut_after is not None:
                 timer = threading.Timer(self._cut_after, self._cut, (client, server))
@@ -90,7 +99,8 @@ class Proxy:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(65536):
-                target.sendall(piece)
+                if source not in self._frozen:
+                    target.sendall(piece)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.live.browser import Browser
-from tests.live.people import Socket, until
+from tests.live.people import Curl, Socket, until
 from tests.live.proxy import Proxy, Treat, live, websockets
 from tests.live.server import Meet
 
@@ -126,6 +127,194 @@ def test_a_proxy_that_cuts_connections_loses_nothing(meet: Meet, closing: Closin
     until(lambda: len(page.heard) == len(expected), "everything to be on the page")
     assert sorted(other.heard) == sorted(expected)
     assert page.heard == other.heard == meet.transcript("algebra")
+
+
+def test_the_reader_is_not_moved_and_told_how_much_is_new(meet: Meet, closing: Closing) -> None:
+    meet.open("algebra")
+    other = closing(Socket(meet, "algebra", "sue"))
+    until(lambda: other.welcomes, "sue to be in")
+    for number in range(130):
+        other.say(f"line {number}")
+    until(lambda: len(other.heard) == 130, "the talk")
+    page = closing(Browser(meet, height=600))
+    page.go("/algebra")
+    page.join("ann")
+    page.listen()
+    where = "return arguments[0].getBoundingClientRect().top"
+    up = "document.getElementById('scroller').scrollTop = arguments[0]"
+    watched = page.driver.execute_script("return [...document.querySelectorAll('#log .line')].at(-45)")
+    page.driver.execute_script(up, 10)
+    before = page.driver.execute_script(where, watched)
+    until(lambda: len(page.heard) > 50, "older lines to be loaded")
+    assert page.driver.execute_script(where, watched) == pytest.approx(before, abs=2)
+    while len(page.heard) < 130:
+        count = len(page.heard)
+        page.driver.execute_script(up, 0)
+        until(lambda count=count: len(page.heard) > count, "older lines to be loaded")
+    assert page.heard == other.heard
+
+    before = page.driver.execute_script(where, watched)
+    other.say("new one")
+    other.say("new two")
+    until(lambda: "2 new lines" in page.find("#pill").text, "the pill")
+    assert page.driver.execute_script(where, watched) == before
+    page.find("#pill").click()
+    until(lambda: not page.driver.find_element("id", "pill").is_displayed(), "the pill to go")
+    page.driver.switch_to.new_window("tab")
+    room, _ = page.driver.window_handles
+    other.say("new three")
+    until(lambda: len(other.heard) == 133, "the line")
+    page.driver.switch_to.window(room)
+    until(lambda: "sue: new three" in page.spoken(), "the line on the page")
+    page.say("my own")
+    _heard(page, *other.heard[:133], ("ann", "my own"))
+    assert page.spoken() == ["sue: new one", "sue: new two", "sue: new three"]
+    assert "(1) algebra" in page.titles()
+    assert page.driver.title == "algebra"
+
+
+def test_what_is_refused_stays_in_its_field_with_the_reason(meet: Meet, closing: Closing) -> None:
+    meet.open("algebra")
+    other = closing(Socket(meet, "algebra", "ann"))
+    until(lambda: other.welcomes, "ann to be in")
+    page = closing(Browser(meet, width=375, height=700))
+    page.go("/algebra")
+    page.find("input[name=nick]").send_keys("ann", Keys.ENTER)
+    until(lambda: page.find("#reason").text == "That nick is taken here. Try ann_2?", "the reason")
+    until(lambda: page.find("input[name=nick]").get_attribute("value") == "ann_2", "another nick")
+    page.find("#enter button").click()
+    field = page.find("[name=text]")
+    counter = page.find("#counter")
+    assert counter.text == "140"
+    field.send_keys("x" * 120)
+    assert (counter.text, counter.get_attribute("class")) == ("20", "counter js near")
+    field.send_keys("x" * 21, Keys.ENTER)
+    assert page.find("#reason").text == "141 characters, this room takes 140."
+    assert (counter.text, field.get_attribute("value")) == ("1 over", "x" * 141)
+    field.send_keys(Keys.BACKSPACE, Keys.ENTER)
+    until(lambda: other.heard == [("ann_2", "x" * 140)], "the line to be said once it fits")
+    page.driver.execute_script("arguments[0].value = 'back\u202ewards'", field)
+    field.send_keys(Keys.ENTER)
+    until(lambda: len(other.heard) == 2 or page.driver.find_element("id", "reason").text, "an answer")
+    assert len(other.heard) == 2 or "wards" in str(field.get_attribute("value"))
+
+
+def test_the_host_closes_and_everybody_is_told(meet: Meet, closing: Closing) -> None:
+    host = closing(Browser(meet))
+    host.go("/")
+    host.find("input[name=name]").send_keys("algebra", Keys.ENTER)
+    host.join("nora")
+    page = closing(Browser(meet, width=375, height=700))
+    page.go("/algebra")
+    page.join("ann")
+    page.say("hello")
+    _heard(host, ("ann", "hello"))
+    host.find("#menu summary").click()
+    host.find("#close").click()
+    host.driver.switch_to.alert.accept()
+    for each in (host, page):
+        until(lambda each=each: "The host closed this room." in each.text(), "the sentence")
+        assert "then it is deleted" in each.text()
+        assert not each.driver.find_element("name", "text").is_displayed()
+        assert each.find("#state").text == "Closed"
+    page.find("#shut-link").click()
+    until(lambda: "hello" in page.text() and "/transcript" in page.driver.current_url, "the transcript")
+
+
+def test_who_is_here(meet: Meet, closing: Closing) -> None:
+    meet.open("algebra")
+    sue = closing(Curl(meet, "algebra", "sue"))
+    page = closing(Browser(meet))
+    page.go("/algebra")
+    page.join("ann")
+    names = lambda: [each.text for each in page.driver.find_elements("css selector", ".side [data-names] li")]  # noqa: E731
+    until(lambda: names() == ["ann you", "sue"], "both names")
+    meet.call("POST", "/api/v1/rooms/algebra/asks", {"ask": "rename", "nick": "Susan"}, sue.token)
+    until(lambda: names() == ["ann you", "Susan"], "the new name")
+    until(lambda: "sue is now Susan" in page.text().replace("\u2068", "").replace("\u2069", ""), "the soft line")
+    room = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.go("/algebra")
+    page.join("bob")
+    page.say("another tab is another person")
+    page.driver.switch_to.window(room)
+    until(lambda: names() == ["ann you", "bob", "Susan"], "three names")
+    page.driver.refresh()
+    page.say("and stays who it was")
+    _heard(page, ("bob", "another tab is another person"), ("ann", "and stays who it was"))
+    meet.call("DELETE", "/api/v1/rooms/algebra/sessions", token=sue.token)
+    until(lambda: names() == ["ann you", "bob"] and "2 here" in page.find("#state").text, "two to be left")
+
+
+def test_a_line_whose_answer_is_lost_is_said_once(meet: Meet, closing: Closing) -> None:
+    meet.open("algebra")
+    other = closing(Socket(meet, "algebra", "sue"))
+    lost: list[bytes] = []
+
+    def treat(head: bytes) -> str:
+        if head.startswith(b"POST ") and b"/says " in head and not lost:
+            lost.append(head)
+            return "swallow"
+        return live("refuse")(head)
+
+    page = closing(Browser(meet, at=closing(Proxy(meet, treat)).url))
+    page.go("/algebra")
+    page.join("ann")
+    page.say("only once")
+    page.say("and then this")
+    until(lambda: len(other.heard) == 2, "both lines", patience=30)
+    _heard(page, ("ann", "only once"), ("ann", "and then this"))
+    assert lost
+    assert meet.transcript("algebra") == [("ann", "only once"), ("ann", "and then this")]
+
+
+def test_a_connection_that_went_silent_is_noticed(meet: Meet, closing: Closing) -> None:
+    meet.open("algebra")
+    other = closing(Socket(meet, "algebra", "sue"))
+    proxy = closing(Proxy(meet))
+    page = closing(Browser(meet, at=proxy.url))
+    page.hurry(8)
+    page.go("/algebra")
+    page.join("ann")
+    until(lambda: page.find("#state").get_attribute("data-state") == "live", "the page to be live")
+    proxy.freeze()
+    page.say("into the hole")
+    other.say("not heard yet")
+    until(lambda: len(page.heard) == 2, "both lines, once the silence is noticed", patience=30)
+    _heard(page, ("sue", "not heard yet"), ("ann", "into the hole"))
+
+
+def test_any_words_fit_the_narrowest_phone(meet: Meet, closing: Closing) -> None:
+    meet.open("wide", title="W" * 60)
+    words = ("مرحبا, what is 3 + 4?", "W" * 140, "https://example.org/" + "a" * 120, "שלום (ok)!", "line\u00a0" * 20)
+    for number, text in enumerate(words):
+        nick = "W" * 23 + str(number)
+        _, welcome = meet.call("POST", "/api/v1/rooms/wide/sessions", {"nick": nick if number else "سلمى"})
+        status, answer = meet.call("POST", "/api/v1/rooms/wide/says", {"text": text}, welcome["token"])
+        assert status == 201, answer
+    page = closing(Browser(meet, width=320, height=600))
+    for path in ("/", "/help", "/wide/transcript", "/wide/lines", "/nowhere", "/wide"):
+        page.go(path)
+        assert not page.wide(), path
+    page.join("W" * 24)
+    page.say("W" * 100)
+    until(lambda: len(page.heard) == len(words) + 1, "all lines")
+    for opened in ("#menu", "#share"):
+        page.find(f"{opened} summary").click()
+        page.find(f"{opened} .sheet")
+        assert not page.wide(), opened
+        page.driver.find_element("css selector", f"{opened} summary").send_keys(Keys.ESCAPE)
+    out = page.driver.execute_script(
+        "return [...document.querySelectorAll('#log *, .composer *, .bar *')].filter(each =>"
+        " each.checkVisibility() && !each.closest('svg, .hidden, .skip, details:not([open]) .sheet') &&"
+        " (each.getBoundingClientRect().right > innerWidth || each.getBoundingClientRect().left < 0))"
+        ".map(each => each.className + ': ' + each.textContent)"
+    )
+    assert out == []
+    align = "return [...document.querySelectorAll('#log .text')].map(each => {"
+    align += "const words = document.createRange(); words.selectNodeContents(each);"
+    align += "return words.getBoundingClientRect().left - each.getBoundingClientRect().left > 40 })"
+    assert page.driver.execute_script(align) == [True, False, False, True, False, False]
 
 
 def test_without_scripts_the_same_room(meet: Meet, closing: Closing) -> None:
