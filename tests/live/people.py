@@ -73,9 +73,14 @@ class Nc:
 
     @property
     def connected(self) -> bool:
-        """Whether the Meet that it talked to still runs; ``nc`` itself stays until it is typed at."""
+        """Whether the Meet that it talked to still runs: ``nc`` itself stays, unless nobody answered it."""
         served_by = self._served_by
-        return served_by is self._meet.process and served_by is not None and served_by.poll() is None
+        return (
+            self.process.poll() is None
+            and served_by is not None
+            and served_by is self._meet.process
+            and served_by.poll() is None
+        )
 
     def type(self, line: str) -> bool:
         """Type a line; False if the connection is gone."""
