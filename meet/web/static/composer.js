@@ -123,6 +123,8 @@ export class Composer {
     this.#counter.textContent = left < 0 ? `${-left} over` : left;
     this.#counter.classList.toggle("near", left >= 0 && left <= WARN);
     this.#counter.classList.toggle("over", left < 0);
+    // Where styles can do it, they do it without a rounding that shows a scrollbar.
+    if (CSS.supports("field-sizing", "content")) return;
     this.#field.style.height = "auto";
     this.#field.style.height = `${this.#field.scrollHeight + 2}px`;
   }

@@ -1,7 +1,7 @@
 /* Words on the page: times in the reader's zone, links, hues, numbers of things.
    Nobody's words are ever read as HTML: all of this makes text nodes and elements. */
 
-const hours = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const hours = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat("en", { weekday: "short" });
 const date = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
 const long_date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
