@@ -102,11 +102,16 @@ class Conversation:
         """Come in; once, before all else."""
         Deferred.fromCoroutine(self._enter()).addErrback(self._broken)
 
+    def count(self) -> None:
+        """Count a frame, of whatever kind: a ping, or a piece of a message, costs us as much as an ask."""
+        if not self._over and not self._asks.take(self._house.clock.seconds()):
+            self.end(GOODBYES["too-fast"])
+
     def take(self, payload: bytes) -> None:
         """Take one text from the client."""
         if self._over:
             return
-        if not self._asks.take(self._house.clock.seconds()) or len(self._waiting) >= _WAITING:
+        if len(self._waiting) >= _WAITING:
             self.end(GOODBYES["too-fast"])
         else:
             self._waiting.append(payload)

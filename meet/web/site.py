@@ -139,17 +139,7 @@ class Channel(HTTPChannel):
         """Answer what was not a request yet, and let go of the connection."""
         if self._over:
             return
-        status = status or refused.refusal.status
-        body = problems.document(refused, status)
-        head = (
-            f"HTTP/1.1 {status} {refused.refusal.title}\r\n"
-            "Content-Type: application/problem+json\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            "Cache-Control: no-store\r\n"
-            "Connection: close\r\n"
-        ).encode()
-        fixed = b"".join(b"%s: %s\r\n" % header for header in security.FIXED)
-        self.transport.write(head + fixed + b"\r\n" + body)
+        self.transport.write(last_answer(refused, status))
         self._end()
 
     def hand_over(self) -> Callable[[], None]:
@@ -261,6 +251,25 @@ class MeetSite(Site):
     def _cut_all(self) -> None:
         for connection in list(self.connections):
             connection.cut()
+
+
+def last_answer(refused: Refused, status: int = 0, *more: tuple[str, str]) -> bytes:
+    """A whole HTTP answer that refuses what was not a request yet; ``more`` are further headers.
+
+    The connection is to be closed after it.
+    """
+    status = status or refused.refusal.status
+    body = problems.document(refused, status)
+    head = [
+        f"HTTP/1.1 {status} {refused.refusal.title}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in more),
+    ]
+    fixed = b"".join(b"%s: %s\r\n" % header for header in security.FIXED)
+    return "".join(f"{line}\r\n" for line in head).encode() + fixed + b"\r\n" + body
 
 
 def _nothing() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
+from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
@@ -22,7 +22,7 @@ from meet.errors import GOODBYES, Goodbye, Refused
 from meet.house import House
 from meet.web.conversation import Conversation, Visit
 from meet.web.request import MeetRequest
-from meet.web.site import MeetSite
+from meet.web.site import MeetSite, last_answer
 from meet.writer import Writer
 
 SUBPROTOCOL = "meet.v1"
@@ -35,10 +35,23 @@ _CLOSING = 2
 """Seconds that the other side has to answer a close."""
 
 
+_log = Logger()
+
+
+def _of_autobahn(event: LogEvent) -> None:
+    """What Autobahn logs: its mistakes, but no warnings.
+
+    It warns of everyone whose frames are wrong or who does not answer a close, by their address.
+    """
+    if event["log_level"] >= LogLevel.error:
+        globalLogPublisher(event)
+
+
 class RoomSocket(WebSocketServerProtocol):
     """One WebSocket; what it says and hears is `Conversation`'s."""
 
-    log = Logger()
+    # Autobahn's name for what it logs by.
+    log = Logger(observer=_of_autobahn)
     house: House
     site: MeetSite
     visit: Visit
@@ -59,6 +72,12 @@ class RoomSocket(WebSocketServerProtocol):
         """Choose the subprotocol; none if none was asked for."""
         return SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
 
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        """Refuse a handshake that is wrong; Autobahn's own answer would be a status line alone."""
+        refused = Refused("bad-input", "That is not a WebSocket handshake that Meet understands.")
+        self.sendData(last_answer(refused, code, *(responseHeaders or ())))
+        self.dropConnection(abort=False)
+
     def onOpen(self) -> None:
         """Come in."""
         # twisted.web's channel is still registered as the transport's producer.
@@ -66,6 +85,12 @@ class RoomSocket(WebSocketServerProtocol):
         self._writer = Writer(self.transport, self.house.clock, self.house.limits, self._slow)
         self._conversation = Conversation(self.house, self.visit, self._writer.write, self._close, self._pause)
         self._conversation.begin()
+
+    def onFrameBegin(self) -> None:
+        """Count what comes, also pings and the pieces of one message, of which Autobahn takes any number."""
+        if self._conversation is not None:
+            self._conversation.count()
+        super().onFrameBegin()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Take one message; nothing that happens in it is raised to Autobahn, which would drop us."""
@@ -78,7 +103,7 @@ class RoomSocket(WebSocketServerProtocol):
             else:
                 conversation.take(payload)
         except Exception:
-            self.log.failure("A message could not be taken")
+            _log.failure("A message could not be taken")
             conversation.end(GOODBYES["internal"])
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

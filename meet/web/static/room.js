@@ -8,7 +8,7 @@ import { Refused, call } from "./http.js";
 import { Link } from "./link.js";
 import { Log } from "./log.js";
 import { Panel } from "./panel.js";
-import { apart, by_id, day_time, show } from "./words.js";
+import { apart, by_id, day_time, kept_until, show } from "./words.js";
 
 const page = by_id("room").dataset;
 const room = page.room;
@@ -54,9 +54,13 @@ const link = new Link(
   { state: (state) => closed || panel.state(state), welcome, heard, told, rejected },
 );
 
+function promise() {
+  show(by_id("keeps"), me || closed ? "" : kept_until(page.keeps, gone));
+}
+
 function present() {
   by_id("enter").hidden = Boolean(me) || Boolean(closed);
-  by_id("keeps").hidden = Boolean(me) || Boolean(closed);
+  promise();
   by_id("say").hidden = !me || Boolean(closed);
   by_id("leave").hidden = !me || Boolean(closed);
   by_id("rename").hidden = !me || Boolean(closed);
@@ -116,6 +120,7 @@ function heard(position, event) {
     ends = event.ends;
     gone = after_grace(ends);
     panel.closes(ends);
+    promise();
     log.tell(`The room now closes ${day_time(new Date(ends))}`);
   } else if (event.kind === "closed") {
     gone = after_grace(event.at);
@@ -248,7 +253,7 @@ by_id("enter").addEventListener("submit", (event) => {
     }
     present();
     log.known();
-    log.tell(keeps || page.keeps);
+    log.tell(kept_until(keeps || page.keeps, gone));
     composer.focus();
     link.start();
   });

@@ -1,7 +1,9 @@
 /* The transcript's days and times, in the reader's zone. */
 
-import { clock_time, day_key, day_words, element } from "./words.js";
+import { by_id, clock_time, day_key, day_words, element, kept_until } from "./words.js";
 
+const keeps = by_id("keeps");
+keeps.textContent = kept_until(keeps.textContent, keeps.dataset.gone);
 for (const day of document.querySelectorAll(".day")) day.remove();
 let before = "";
 for (const line of document.querySelectorAll(".line")) {

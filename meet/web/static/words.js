@@ -44,6 +44,9 @@ export function day_time(when, now = new Date()) {
   return `${day} ${clock_time(when)}`;
 }
 
+/** The server's `sentence` about what is kept, with the moment `gone` in the reader's zone. */
+export const kept_until = (sentence, gone) => sentence.replace(/until [\w :]+ UTC/, () => `until ${day_time(new Date(gone))}`);
+
 /** One of ten colours for a nick; the server counts the same way. */
 export function hue(nick) {
   let sum = 0;
