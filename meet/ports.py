@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+    ITransport,
+)
 from twisted.internet.protocol import Factory, Protocol
+
+# Twisted has no public name for what reads the introduction; tests hold us to it.
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -24,6 +35,11 @@ _QUEUE = 1024
 """Connections that may wait in the kernel: after a restart everybody is back at once."""
 
 _PORT_MOST = 65_535
+
+_INTRODUCTION = 10.0
+"""Seconds for a proxy to say who comes: the first thing it sends, and in one piece."""
+
+_PROXY = "haproxy:"
 
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL, errno.ENOPROTOOPT)
 
@@ -41,6 +57,8 @@ def endpoint(door: str, where: str, reactor: Any) -> IStreamServerEndpoint:
         if len(where) > len(str(_PORT_MOST)) or int(where) > _PORT_MOST:
             raise ValueError(f"The option {door} takes a port up to {_PORT_MOST}, not {where}.")
         return EveryAddress(reactor, int(where))
+    if where.startswith(_PROXY):
+        return Introduced(reactor, endpoint(door, where.removeprefix(_PROXY), reactor))
     try:
         parsed: IStreamServerEndpoint = serverFromString(reactor, where)  # type: ignore[no-untyped-call]
         return parsed
@@ -83,6 +101,84 @@ class EveryAddress:
             return _listening(socket.AF_INET, "0.0.0.0", self._port)
 
 
+@implementer(IStreamServerEndpoint)
+class Introduced:
+    """An endpoint behind a proxy that says, before anything else, whose connection it passes on (the PROXY protocol).
+
+    What listens meets a connection only then, so that it can ask for the address at once.  Twisted's own
+    ``haproxy:`` (26.10) lets it in before, when the address is still the proxy's.
+    """
+
+    def __init__(self, reactor: Any, behind: IStreamServerEndpoint) -> None:
+        self._reactor = reactor
+        self._behind = behind
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Fires and fails as the endpoint itself."""
+        listening: Deferred[IListeningPort] = self._behind.listen(_Introductions(self._reactor, protocolFactory))
+        return listening
+
+
+class _Introductions(HAProxyWrappingFactory):
+    """Makes a `_Introduction` of each connection."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any, inside: IProtocolFactory) -> None:
+        super().__init__(inside)  # type: ignore[no-untyped-call]
+        self.reactor = reactor
+
+    def buildProtocol(self, addr: IAddress) -> Protocol | None:  # type: ignore[override]
+        inside = self.wrappedFactory.buildProtocol(addr)
+        return None if inside is None else _Introduction(self, inside)
+
+
+class _Introduction(HAProxyProtocolWrapper):
+    """Keeps what is inside from a connection until it is known whose it is."""
+
+    def __init__(self, factory: _Introductions, inside: IProtocol) -> None:
+        self._reactor = factory.reactor
+        self._anteroom = _Anteroom()
+        self._inside = inside
+        self._late: IDelayedCall | None = None
+        super().__init__(factory, self._anteroom)  # type: ignore[arg-type]
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """Wait for the introduction, but not for ever."""
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+        self._late = self._reactor.callLater(_INTRODUCTION, self.abortConnection)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take the introduction, and then what belongs to the protocol inside."""
+        super().dataReceived(data)
+        if self._proxyInfo is None or self.wrappedProtocol is self._inside:
+            return
+        self._stop_waiting()
+        self.wrappedProtocol = self._inside
+        self._inside.makeConnection(cast("ITransport", self))
+        if self._anteroom.waiting:
+            self._inside.dataReceived(bytes(self._anteroom.waiting))
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Whoever was never introduced goes unnoticed."""
+        self._stop_waiting()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+
+
+class _Anteroom(Protocol):
+    """Holds what came in one piece with the introduction."""
+
+    def __init__(self) -> None:
+        self.waiting = bytearray()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.waiting += data
+
+
 def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -114,6 +210,11 @@ class Entrance:
     def number(self) -> int:
         """The number of the bound port; 0 if it has none, as a UNIX socket."""
         return int(getattr(self._port.getHost(), "port", 0)) if self._port is not None else 0
+
+    @property
+    def place(self) -> str:
+        """What to call it in the log: its number, or as it was given if it has none."""
+        return str(self.number or self._where)
 
     def bind(self) -> Deferred[None]:
         """Take the port.  Fires once it is ours, at once for every endpoint of Twisted's own.

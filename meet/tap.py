@@ -163,7 +163,7 @@ class MeetService(Service):
         self.log.info(
             "Meet {version} is open: {doors}. Its files are in {data}.",
             version=VERSION,
-            doors=", ".join(f"{door} {number}" for door, number in house.ports.items()),
+            doors=", ".join(f"{entrance.door} {entrance.place}" for entrance in self.entrances),
             data=self._configuration.data.absolute(),
         )
 

@@ -220,7 +220,7 @@ class LineProtocol(Protocol):
             return
         transport.setTcpKeepAlive(True)
         handle = transport.getHandle()
-        if not isinstance(handle, socket.socket):
+        if not isinstance(handle, socket.socket) or handle.family not in (socket.AF_INET, socket.AF_INET6):
             return
         idle = self._house.limits.seconds_idle
         for option, value in (

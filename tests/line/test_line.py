@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import tempfile
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from meet.errors import GOODBYES
 from meet.interfaces import IGateway
 from tests.flow import Flow
 from tests.line.client import Door, DoorTestCase
+
+
+class UnixSocketTests(TestCase):
+    async def test_a_unix_socket_is_a_door_too(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = f"{folder.name}/line"
+        port = await UNIXServerEndpoint(reactor, path).listen(Door(Flow()).gateway.factory)
+        self.addCleanup(port.stopListening)
+        caller = await connectProtocol(UNIXClientEndpoint(reactor, path), Caller())
+        caller.transport.write(b"/quit\n")
+        seen = (await caller.gone).decode().splitlines()
+        assert seen == ["Meet. /join room nick  ·  /help", "Goodbye."]
+
+
+class Caller(Protocol):
+    def __init__(self) -> None:
+        self.heard = b""
+        self.gone: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.gone.callback(self.heard)
 
 
 class ComingBackTests(DoorTestCase):
