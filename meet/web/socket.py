@@ -13,9 +13,10 @@ from typing import Any
 from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.protocol import connectionDone
-from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
+from zope.interface import implementer
 
 from meet import names, wire
 from meet.errors import GOODBYES, Goodbye, Refused
@@ -38,20 +39,23 @@ _CLOSING = 2
 _log = Logger()
 
 
-def _of_autobahn(event: LogEvent) -> None:
-    """What Autobahn logs: its mistakes, but no warnings.
+@implementer(ILogObserver)
+class _OfAutobahn:
+    """Takes what Autobahn logs: its mistakes are kept, its warnings are not.
 
-    It warns of everyone whose frames are wrong or who does not answer a close, by their address.
+    It warns of everyone whose frames are wrong, or who does not answer a close, by their address.
     """
-    if event["log_level"] >= LogLevel.error:
-        globalLogPublisher(event)
+
+    def __call__(self, event: LogEvent) -> None:
+        if event["log_level"] >= LogLevel.error:
+            globalLogPublisher(event)
 
 
 class RoomSocket(WebSocketServerProtocol):
     """One WebSocket; what it says and hears is `Conversation`'s."""
 
     # Autobahn's name for what it logs by.
-    log = Logger(observer=_of_autobahn)
+    log = Logger(observer=_OfAutobahn())
     house: House
     site: MeetSite
     visit: Visit
