@@ -80,6 +80,7 @@ class Log:
         self._limits = limits
         self._changed: dict[str, tuple[str, int, int, int]] = {}
         self._now = 0.0
+        self._changes = 0
         self.more_to_sweep = False
 
     def open(self, random: Callable[[int], bytes]) -> bytes:
@@ -110,12 +111,17 @@ class Log:
     def begin(self) -> None:
         """Begin what `commit` will keep together."""
         self._connection.execute("BEGIN IMMEDIATE")
+        self._changes = self._connection.total_changes
 
-    def commit(self) -> None:
-        """Keep all that was written since `begin`, and let go what nobody needs any more."""
+    def commit(self) -> bool:
+        """Keep all that was written since `begin`, and let go what nobody needs any more.
+
+        Returns whether anything was written, so that the disk has taken it.
+        """
         self._flush()
         self._sweep()
         self._connection.execute("COMMIT")
+        return self._connection.total_changes > self._changes
 
     def rollback(self) -> None:
         """Forget all that was written since `begin`."""

@@ -11,6 +11,7 @@ what is not so.  Jobs that come later are done again as ever.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -64,6 +65,7 @@ class Scribe:
         # Each failed commit begins a new age; jobs of an age that failed are not done.
         self._age = 1
         self._failed_age = 0
+        self._failing = False
         self._queue: SimpleQueue[tuple[int, Job] | None] = SimpleQueue()
         self._stopped: Deferred[None] = Deferred()
         self._thread = Thread(target=self._run, name="meet-broker-scribe", daemon=True)
@@ -126,13 +128,16 @@ class Scribe:
         try:
             self._file.begin()
             results = [(job, job.work(self._file)) for job in jobs]
-            self._file.commit()
-        except Exception:
+            wrote = self._file.commit()
+        except Exception as problem:
             # Whatever it was (a full disk, a broken one, a mistake of ours): nothing of it stands.
-            self._log.failure("Writing to the log failed")
+            self._note(problem)
             self._failed_age = max((age for age, _ in batch), default=self._failed_age)
             self._roll_back()
             return _Outcome([], [job for _, job in batch], self._failed_age)
+        if wrote and self._failing:
+            self._failing = False
+            self._log.info("Meet can write to its disk again.")
         undone = [job for age, job in batch if age <= self._failed_age]
         if any(job.wipes for job in jobs):
             try:
@@ -142,6 +147,16 @@ class Scribe:
                 undone.extend(job for job in jobs if job.wipes)
                 results = [each for each in results if not each[0].wipes]
         return _Outcome(results, undone, 0)
+
+    def _note(self, problem: Exception) -> None:
+        """Log why a commit failed; a disk that stays full is told once and not for each commit."""
+        if not isinstance(problem, sqlite3.OperationalError | OSError):
+            self._log.failure("Writing to the log failed")
+        elif not self._failing:
+            self._failing = True
+            self._log.critical(
+                "Meet cannot write to its disk: {problem}. Nothing is accepted until it can.", problem=problem
+            )
 
     def _roll_back(self) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from meet.broker.log import Log
@@ -66,4 +67,20 @@ class Commits(TestCase):
         broken = self.told.index("broken")
         self.assertEqual(self.told.count("broken"), 1)
         self.assertEqual(self.told[broken + 1 : -1][-2:], [("full", "unavailable"), ("behind", "unavailable")])
-        self.assertEqual(len(self.flushLoggedErrors(sqlite3.OperationalError)), 1)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_a_disk_that_stays_full_is_noted_once_and_so_is_its_end(self) -> None:
+        with capturedLogs() as noted:
+            for _ in range(3):
+                await self.put("full", self.full)
+            await self.put("a look", lambda log: log.rooms())
+            await self.put("written", lambda log: log.register("archive"))
+            await self.put("written", lambda log: log.register("another"))
+        words = [formatEvent(event) for event in noted]
+        self.assertEqual(
+            words,
+            [
+                "Meet cannot write to its disk: database or disk is full. Nothing is accepted until it can.",
+                "Meet can write to its disk again.",
+            ],
+        )
