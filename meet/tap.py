@@ -263,11 +263,14 @@ def _tell_plainly(kind: type[BaseException], problem: BaseException, traceback: 
 
 
 def _end_on_signals(reactor: Any) -> None:
-    """SIGTERM and SIGINT end Meet in order.
+    """SIGTERM, SIGINT and SIGHUP end Meet in order.
 
-    The reactor's own handlers do so too, but then twistd exits as if it had been killed.
+    The reactor's own handlers do so too, but then twistd exits as if it had been killed; and it
+    leaves out SIGHUP, which comes when the terminal is closed, unless nohup wants it ignored.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+            continue
         signal.signal(number, lambda _number, _frame: reactor.callFromThread(_stop, reactor))
 
 

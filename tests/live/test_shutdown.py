@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from tests.live.people import Curl, Irc, Nc, Socket, until
 from tests.live.server import Meet
@@ -38,9 +41,8 @@ def test_terminate_says_goodbye_at_every_door(meet: Meet, closing: Callable[[Any
     until(lambda: socket.heard == [("nora", "before"), ("sue", "after")], "talk to go on")
 
 
-def test_interrupt_ends_like_terminate(meet: Meet) -> None:
-    import signal
-
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupt_and_a_closed_terminal_end_like_terminate(meet: Meet, number: signal.Signals) -> None:
     assert meet.process is not None
-    meet.process.send_signal(signal.SIGINT)
+    meet.process.send_signal(number)
     assert meet.process.wait(5) == 0
