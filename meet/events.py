@@ -177,6 +177,22 @@ class Closed(Event, frozen=True, kw_only=True):
         return True
 
 
+class Renewed(Event, frozen=True, kw_only=True):
+    """The room goes on in a new log, because the broker had lost some of the one before, ``was``."""
+
+    was: str
+
+    @property
+    def key(self) -> str:
+        """The newest log counts."""
+        return "renewed"
+
+    @property
+    def ruling(self) -> bool:
+        """Nothing that was decided on the former log stands."""
+        return True
+
+
 class Forgotten(Event, frozen=True, kw_only=True):
     """All that the room held was deleted; only the journal's observers hear of it."""
 
@@ -196,7 +212,7 @@ class Entry(NamedTuple):
     body: bytes
 
 
-KINDS: tuple[type[Event], ...] = (Opened, Joined, Renamed, Left, Said, Retitled, Extended, Closed, Forgotten)
+KINDS: tuple[type[Event], ...] = (Opened, Joined, Renamed, Left, Said, Retitled, Extended, Closed, Renewed, Forgotten)
 """Every kind that this version knows."""
 
 

@@ -44,13 +44,35 @@ class Here:
 
 Hear = Callable[[Position, bytes], None]
 Observe = Callable[[Sequence[Record]], "Deferred[None]"]
+Stop = Callable[[], "Deferred[None]"]
+
+
+class IWatch(Interface):
+    """What one process is told by its broker: of the broker itself, and of processes that ended."""
+
+    def away(reason: str) -> None:
+        """The broker cannot be reached, for ``reason``, a sentence: asks fail until `back`."""
+
+    def back() -> None:
+        """The broker is here again, and every attendance holds again.
+
+        Entries that were told meanwhile were not heard here.  The broker may have lost the
+        newest of what it held, or all of it; also told once when it is found empty at the start.
+        """
+
+    def orphaned(room: str, keys: Sequence[str], seen: float) -> Deferred[None]:
+        """A process that held ``keys`` in ``room`` is gone; it was last alive at ``seen`` (seconds since 1970).
+
+        They are this process's to hold now, and it is the only one that is told.
+        """
 
 
 class IBroker(Interface):
     """Numbers, remembers and carries entries between processes.
 
     Every method may fail with `meet.errors.Unavailable` when the broker is away, and then
-    nothing was accepted.
+    nothing was accepted; an ask that was on its way may have been accepted all the same, and
+    is safe to make again with its ``once``.
     """
 
     def start() -> Deferred[None]:
@@ -59,7 +81,23 @@ class IBroker(Interface):
         """
 
     def stop() -> Deferred[None]:
-        """Finish what is under way, then close.  Fires when all that was accepted is kept."""
+        """Finish what is under way, then close.  Fires when all that was accepted is kept.
+
+        Leases are given up, and what this process held is another's to hold at once.
+        """
+
+    def watch(watcher: IWatch) -> Deferred[None]:
+        """Tell ``watcher`` from now on; once a process, after `start`.  Fires when this process is known.
+
+        What earlier processes held and nobody took over is told as `IWatch.orphaned`.
+        """
+
+    def probe() -> Deferred[None]:
+        """Send something through all that an entry goes through, from numbering to hearing.
+
+        Fires when it has come back to this process; fails with `Unavailable`, whose sentence
+        says which part did not do its work.
+        """
 
     def secret() -> Deferred[bytes]:
         """Fires with 32 bytes that only the processes of this broker know; always the same."""
@@ -90,9 +128,30 @@ class IBroker(Interface):
         key; ``forget`` drops the key and its owner; a ``ruling`` moves the law to this entry;
         ``erase`` takes the talk at that earlier position out of tail and journal.
 
-        Fires with the position once the entry can no longer be lost by this broker; nobody
-        hears it earlier.  Publishes of one process to one room are numbered in the order in
-        which they were made.
+        Fires with the position once the entry can no longer be lost by this broker.  This
+        process may hear it before or after that.  Publishes of one process to one room are
+        numbered in the order in which they were made.
+
+        Taking a key by a ``claim`` makes this process hold it too (`hold`), and forgetting it
+        by one needs that it is held here, or nowhere.
+        """
+
+    def hold(room: str, key: str, owner: str) -> Deferred[bool]:
+        """Note that this process stands for ``owner``'s ``key`` in ``room``, beside others that do.
+
+        Fires with False, and holds nothing, if the key is not theirs.
+        """
+
+    def let_go(room: str, key: str, owner: str) -> Deferred[bool]:
+        """This process no longer stands for ``owner``'s ``key``; fires with whether none does now."""
+
+    def lease(name: str, gained: Callable[[], None], lost: Callable[[], None]) -> Stop:
+        """Take part in the work called ``name``, which one process at a time does.
+
+        ``gained()`` is called when it is this process's turn, ``lost()`` when it no longer is,
+        before another one's begins unless this process was stopped meanwhile.  When the one
+        that does the work ends or dies, another has its turn within 15 seconds.  Returns a
+        function that gives it up, whose Deferred fires when the broker knows.
         """
 
     def read(room: str) -> Deferred[Look]:
@@ -109,7 +168,7 @@ class IBroker(Interface):
     def neglect(room: str) -> None:
         """End the attendance of ``room``; ``hear`` is not called again."""
 
-    def journal(observer: str, observe: Observe) -> Deferred[Callable[[], Deferred[None]]]:
+    def journal(observer: str, observe: Observe) -> Deferred[Stop]:
         """Tell every entry of every room to the durable ``observer``, at least once.
 
         ``observe(records)`` gets one or more, in order within each room, from the oldest that
@@ -117,11 +176,24 @@ class IBroker(Interface):
         acknowledged, and only then the next batch comes.  When it fails, the same records
         come again after a pause of 1 to 30 seconds.  A name new to the broker hears what the
         broker still holds.  Fires with a function that stops it, whose Deferred fires when
-        the batch under way has ended.  Observers do not wait for each other.
+        the batch under way has ended.  Observers do not wait for each other.  Processes that
+        journal under one name share the rooms among them: each room is told to one at a time,
+        and what one has left when it ends or dies, another gets within 15 seconds.
         """
 
     def rooms() -> Deferred[Sequence[str]]:
         """Fires with the name of every room that the broker remembers."""
+
+    def restore(room: str, known: Look, renewed: bytes) -> Deferred[bool]:
+        """Give back what the broker has lost of ``room``, out of what somebody still knows of it.
+
+        ``known.last`` and the rest tell of one log.  If the broker holds all of ``known``, or a
+        log that does not come from it, nothing happens and it fires with False.  Otherwise the
+        room goes on in a new epoch, which holds what either side remembers, under the same
+        numbers; a second entry of a number that another has gets a new one.  ``renewed`` (a
+        `meet.events.Renewed`) is numbered above all of them, as a ruling, told and journaled;
+        entries of ``known`` that the broker lacked are journaled behind it.
+        """
 
     def drop(room: str, body: bytes, *, under: Position | None = None) -> Deferred[None]:
         """Delete all that is remembered of ``room``, the journal's unheard entries of it too,
@@ -151,7 +223,16 @@ class IStore(Interface):
         """Keep ``records``, each once however often it comes (by room, epoch and number).
 
         Presence is not kept.  A `meet.events.Forgotten` deletes what the room's epoch held,
-        from the files too.  Fires when all of it is durable.
+        from the files too.  A `meet.events.Renewed` moves what is recorded of the epoch before
+        into its own.  Fires when all of it is durable.
+        """
+
+    def living() -> Deferred[Sequence[tuple[str, str]]]:
+        """Fires with room and epoch of every log that is recorded and not forgotten."""
+
+    def memory(room: str, epoch: str, count: int) -> Deferred[Look]:
+        """Fires with the log as it is recorded: its newest number and ruling, its state but
+        for presence, the newest ``count`` pieces of talk; for `IBroker.restore`.
         """
 
     def history(room: str, before: Position, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
