@@ -11,8 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.live.people import until
-from tests.live.server import Meet, program
+from tests.live.server import Meet
+from tests.servers.program import program, until
 
 _QUIET = (
     "--headless=new",

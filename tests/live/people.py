@@ -9,37 +9,15 @@ import re
 import socket
 import subprocess
 import threading
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.live.server import PATIENCE, Meet, program
-
-_tick = threading.Condition()
-
-
-def until(true: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Wait until ``true()`` is; fail, saying ``what`` was waited for, when it does not come."""
-    deadline = time.monotonic() + patience
-    while True:
-        result = true()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"Waited {patience} s in vain for {what}"
-        with _tick:
-            # What is watched may be another process's file or screen, which tells nobody of
-            # its changes; what our own threads hear wakes this at once.
-            _tick.wait(0.05)
-
-
-def _heard_something() -> None:
-    with _tick:
-        _tick.notify_all()
+from tests.live.server import Meet
+from tests.servers.program import PATIENCE, heard_something, program, tick, until
 
 
 class Nc:
@@ -69,7 +47,7 @@ class Nc:
             self.lines.append(line)
             if match := self.LINE.match(line):
                 self.heard.append((match[1], match[2]))
-            _heard_something()
+            heard_something()
 
     @property
     def connected(self) -> bool:
@@ -129,7 +107,7 @@ class Irc:
                     self.heard.append((match[1], match[3]))
                 elif line.startswith("PING") or " PING " in line:
                     self.send("PONG " + line.split("PING ", 1)[1])
-                _heard_something()
+                heard_something()
 
     @property
     def connected(self) -> bool:
@@ -188,10 +166,10 @@ class Socket:
             except (OSError, ConnectionClosed, TimeoutError, EOFError, Exception):
                 pass
             self._connection = None
-            _heard_something()
+            heard_something()
             if not self._closed:
-                with _tick:
-                    _tick.wait(0.1)
+                with tick:
+                    tick.wait(0.1)
 
     def _take(self, message: Any) -> None:
         if isinstance(message, list):
@@ -205,7 +183,7 @@ class Socket:
                 self.welcomes += 1
             elif message["kind"] == "refused":
                 self.refused.append(message)
-        _heard_something()
+        heard_something()
 
     def _entry(self, position: str, event: dict[str, Any]) -> None:
         self.after = position
@@ -258,7 +236,7 @@ class Curl:
                 _, event = json.loads(line[6:])
                 if event["kind"] == "said":
                     self.heard.append((event["nick"], event["text"]))
-            _heard_something()
+            heard_something()
 
     def say(self, text: str, ref: str = "") -> tuple[int, dict[str, Any]]:
         """POST a line with curl; the status (0: no answer) and the answer."""

@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import Any
 
-from tests.live.server import PATIENCE
+from tests.servers.program import PATIENCE
 
 
 class Raw:

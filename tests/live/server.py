@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,28 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 20.0
-"""Seconds after which a test gives up waiting for something that should come by itself."""
-
-
-def program(name: str, package: str) -> str:
-    """The path of a program that the tests need, or a failure that says what to install."""
-    found = shutil.which(name)
-    assert found, f"This test needs {name}: apt-get install {package}"
-    return found
-
-
-def free_port() -> int:
-    """A free port that stays free while nobody listens there.
-
-    One of the system's choice would not: it is among those that Linux gives to connections as their own end
-    (from 32768 on), so somebody who knocks again and again while Meet is away can end up talking with themselves.
-    """
-    while True:
-        port = random.randrange(20_000, 32_768)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
+from tests.servers.program import PATIENCE, answers, free_port, until
 
 
 class Meet:
@@ -80,16 +55,12 @@ class Meet:
             )
         process = self.process
 
-        def answers(port: int) -> bool:
+        def open_at(port: int) -> bool:
             assert process.poll() is None, f"Meet ended with {process.returncode}:\n{self.log.read_text()}"
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                return True
-            return False
-
-        from tests.live.people import until
+            return answers(port)
 
         for port in filter(None, (self.web_port, self.irc_port, self.line_port)):
-            until(lambda port=port: answers(port), f"port {port} to answer:\n" + self.log.read_text())
+            until(lambda port=port: open_at(port), f"port {port} to answer:\n" + self.log.read_text())
         return self
 
     def kill(self) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.live.people import Socket, until
+from tests.live.people import Socket
 from tests.live.raw import Frames, Raw, frame
 from tests.live.server import Meet
+from tests.servers.program import until
 
 TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2
 """How a TLS client begins."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.live.browser import Browser
-from tests.live.people import Curl, Irc, Irssi, Nc, Socket, Weechat, until
+from tests.live.people import Curl, Irc, Irssi, Nc, Socket, Weechat
 from tests.live.server import Meet
+from tests.servers.program import until
 
 EACH = 100
 """Lines from each of five speakers."""

@@ -11,9 +11,10 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.live.browser import Browser
-from tests.live.people import Curl, Socket, until
+from tests.live.people import Curl, Socket
 from tests.live.proxy import Proxy, Treat, live, websockets
 from tests.live.server import Meet
+from tests.servers.program import until
 
 Closing = Callable[[Any], Any]
 

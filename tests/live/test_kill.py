@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.live.conftest import UNBOUNDED
-from tests.live.people import Curl, Irc, Nc, Socket, until
+from tests.live.people import Curl, Irc, Nc, Socket
 from tests.live.server import Meet
+from tests.servers.program import until
 
 KILLS = 20
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.live.people import Irc, Nc, Socket, until
+from tests.live.people import Irc, Nc, Socket
 from tests.live.raw import Frames, Raw
 from tests.live.server import Meet
+from tests.servers.program import until
 
 LIMITS = {
     "connections-per-address": 12,

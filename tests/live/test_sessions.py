@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.live.people import Irc, Nc, Socket, until
+from tests.live.people import Irc, Nc, Socket
 from tests.live.server import Meet
+from tests.servers.program import until
 
 
 def test_who_comes_back_in_time_never_left(meet: Meet, closing: Callable[[Any], Any]) -> None:

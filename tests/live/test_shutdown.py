@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.live.people import Curl, Irc, Nc, Socket, until
+from tests.live.people import Curl, Irc, Nc, Socket
 from tests.live.server import Meet
+from tests.servers.program import until
 
 
 def test_terminate_says_goodbye_at_every_door(meet: Meet, closing: Callable[[Any], Any]) -> None:

@@ -1,0 +1,21 @@
+"""Other people's servers, real ones: each in a temporary folder, on free ports, and always stopped.
+
+===============  ============================================================
+module           what it starts
+===============  ============================================================
+``program``      what all of them share: a process, its folder, its log
+``certificate``  a self-made certificate for TLS, by openssl
+``redis``        one Redis: AOF, maxmemory, ACL, TLS, UNIX socket, databases
+``sentinel``     a Redis, its replicas, and the Sentinels that watch them
+``cluster``      a Redis Cluster
+``nginx``        nginx with a given configuration
+===============  ============================================================
+
+Plain subprocesses, for every kind of test::
+
+    with Redis(aof=True) as redis:
+        redis.command("SET", "a", "1")
+
+or ``redis = Redis().start()`` and ``self.addCleanup(redis.close)``.  A program that the machine
+lacks fails the test with the Debian package that has it.
+"""
