@@ -9,6 +9,7 @@ module           what it starts
 ``sentinel``     a Redis, its replicas, and the Sentinels that watch them
 ``cluster``      a Redis Cluster
 ``nginx``        nginx with a given configuration
+``network``      a TCP proxy that can be cut, one-way, slow, and healed
 ===============  ============================================================
 
 Plain subprocesses, for every kind of test::
