@@ -143,7 +143,7 @@ class IBroker(Interface):
         """
 
     def let_go(room: str, key: str, owner: str) -> Deferred[bool]:
-        """This process no longer stands for ``owner``'s ``key``; fires with whether none does now."""
+        """Note that this process no longer stands for ``owner``'s ``key``; fires with whether none does now."""
 
     def lease(name: str, gained: Callable[[], None], lost: Callable[[], None]) -> Stop:
         """Take part in the work called ``name``, which one process at a time does.

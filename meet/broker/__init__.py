@@ -7,10 +7,12 @@
 ``local``       `IBroker` for one process, durable: the default
 ``scribe``      the one thread that writes for ``local``, many asks to a commit
 ``log``         the SQLite file of ``local``
+``redis``       `IBroker` for many processes on many hosts
 ==============  ====================================================================
 
-The word on the command line is the module's name: ``local:`` is `meet.broker.local`, a
-word with a dot in it is a module from elsewhere.  Such a module has one function,
+The word on the command line is the module's name: ``local:`` is `meet.broker.local`, and
+``redis://``, ``rediss://`` or ``redis+cluster://`` are `meet.broker.redis`; a word with a dot
+in it is a module from elsewhere.  Such a module has one function,
 ``make_broker(url, *, data, clock, random, limits)``, with the promise of `broker_for`.
 """
 
@@ -25,6 +27,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from meet.interfaces import IBroker
 from meet.limits import Limits
+
+_SCHEMES = {"rediss": "redis"}
+"""Words of URLs, up to their plus sign, that mean another module."""
 
 
 def broker_for(url: str, *, data: Path, clock: IReactorTime, random: Callable[[int], bytes], limits: Limits) -> IBroker:
@@ -42,8 +47,8 @@ def broker_for(url: str, *, data: Path, clock: IReactorTime, random: Callable[[i
 
 
 def _maker(word: str) -> Callable[..., IBroker] | None:
-    name = word if "." in word else f"{__name__}.{word}"
-    if not all(part.isidentifier() for part in word.split(".")):
+    name = word if "." in word else f"{__name__}.{_module(word)}"
+    if not all(part.isidentifier() for part in name.split(".")):
         return None
     try:
         module = importlib.import_module(name)
@@ -53,6 +58,11 @@ def _maker(word: str) -> Callable[..., IBroker] | None:
         return None
     maker: Callable[..., IBroker] | None = getattr(module, "make_broker", None)
     return maker
+
+
+def _module(word: str) -> str:
+    scheme = word.partition("+")[0]
+    return _SCHEMES.get(scheme, scheme)
 
 
 def _words() -> list[str]:

@@ -1,0 +1,274 @@
+"""One connection to one Redis, made again whenever it is lost.
+
+The law: what was asked is answered, or fails as `Unavailable` within `PATIENCE`; nothing waits
+for a connection that is not there.  Asks are sent in the order of asking and answered in it,
+also when the server has forgotten its scripts and they must be loaded between two asks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from txredisapi import RedisProtocol, ResponseError
+
+from meet.errors import Unavailable
+
+PATIENCE = 2.5
+"""Seconds without any answer after which a connection that owes one is given up; it is asked
+for a sign of life as often."""
+
+_SHORTEST = 0.1
+_LONGEST = 5.0
+"""Seconds between two attempts to connect: doubled each time, and cut by chance by up to a half,
+so that a hundred processes do not knock at once."""
+
+Word = str | bytes | int
+Greet = Callable[["Line"], "Deferred[None]"]
+
+
+class Lost(Unavailable):
+    """The connection was lost before the answer came."""
+
+
+class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
+    """One connection.  Answers are bytes, whole numbers, lists of those, None or `ResponseError`."""
+
+    def __init__(self) -> None:
+        super().__init__(charset=None, convertNumbers=False)
+        self.lost: Callable[[], None] = _nothing
+        self.answered = 0
+        self.waiting: deque[Deferred[Any]] = deque()
+
+    def ask(self, words: Sequence[Word]) -> Deferred[Any]:
+        """Send one command; fires with its answer, fails with `ResponseError` or `Lost`."""
+        answer: Deferred[Any] = Deferred()
+        self.waiting.append(answer)
+        self.transport.write(pack(words))
+        return answer
+
+    def connectionMade(self) -> None:
+        """Nothing yet: who we are is said by the link's greeting."""
+        self.connected = 1
+
+    def replyReceived(self, reply: Any) -> None:
+        """Give the oldest ask its answer."""
+        self.answered += 1
+        if not self.waiting:
+            self.transport.abortConnection()
+        elif isinstance(reply, Exception):
+            self.waiting.popleft().errback(reply)
+        else:
+            self.waiting.popleft().callback(reply)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Fail what has no answer."""
+        self.connected = 0
+        waiting, self.waiting = self.waiting, deque()
+        self.lost()
+        for answer in waiting:
+            answer.errback(Lost("The connection to Redis was lost."))
+
+
+class Link:
+    """The connection to the Redis at ``endpoint``.
+
+    ``greet(line)`` is done first on each connection; when it fails, the next attempt follows.
+    ``up()`` is called when one can be used, ``down(reason)`` when it was lost or could not be
+    made, with a sentence.  ``scripts`` are loaded on each connection.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        greet: Greet,
+        scripts: Sequence[bytes],
+        reactor: IReactorTime,
+        random: Callable[[int], bytes],
+        up: Callable[[], None],
+        down: Callable[[str], None],
+        line: Callable[[], Line] = Line,
+    ) -> None:
+        self.line: Line | None = None
+        self._greet = greet
+        self._scripts = scripts
+        self._reactor = reactor
+        self._up = up
+        self._down = down
+        self._tick: IDelayedCall | None = None
+        self._answered = -1
+        self._again: list[tuple[Sequence[Word], Deferred[Any]]] | None = None
+        self._held: list[tuple[Sequence[Word], Deferred[Any]]] = []
+        self._stopped = False
+        factory = Factory.forProtocol(line)
+        factory.noisy = False
+        self._service = ClientService(
+            endpoint,
+            factory,
+            retryPolicy=lambda attempt: _pause(attempt, random),
+            clock=reactor,
+            prepareConnection=lambda line: self._prepare(cast("Line", line)),
+        )
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._service.startService()
+
+    def stop(self) -> Deferred[None]:
+        """Close; fires when it is closed.  What has no answer by then fails."""
+        self._stopped = True
+        self._stop_ticking()
+        stopped: Deferred[None] = self._service.stopService()
+        return stopped
+
+    def ask(self, *words: Word) -> Deferred[Any]:
+        """Send one command; fires with its answer.
+
+        Fails with `ResponseError`, or `Lost` if the connection is not there or goes.
+        """
+        if self.line is None:
+            return fail(Lost("Redis cannot be reached."))
+        answer: Deferred[Any] = Deferred()
+        if self._again is not None:
+            self._held.append((words, answer))
+        else:
+            self._send(words, answer)
+        return answer
+
+    def renew(self) -> None:
+        """Close this connection, so that another one is looked for."""
+        if self.line is not None:
+            self.line.transport.abortConnection()
+
+    def _send(self, words: Sequence[Word], answer: Deferred[Any]) -> None:
+        if self.line is None:
+            answer.errback(Lost("The connection to Redis was lost."))
+            return
+        self.line.ask(words).addCallbacks(answer.callback, self._refused, errbackArgs=(words, answer))
+
+    def _refused(self, failure: Failure, words: Sequence[Word], answer: Deferred[Any]) -> None:
+        if failure.check(ResponseError) is None or not str(failure.value).startswith("NOSCRIPT"):
+            answer.errback(failure)
+            return
+        # Behind this one others may have met the same; all are sent again, in their order, and what is
+        # asked meanwhile after them.
+        if self._again is None:
+            self._again = []
+            self._load_scripts().addBoth(self._loaded)
+        self._again.append((words, answer))
+
+    def _load_scripts(self) -> Deferred[Any]:
+        line = self.line
+        loaded: Deferred[Any] = Deferred()
+        if line is None or not self._scripts:
+            return fail(Lost("The connection to Redis was lost."))
+        for script in self._scripts:
+            loaded = line.ask(("SCRIPT", "LOAD", script))
+            if script is not self._scripts[-1]:
+                loaded.addErrback(_ignore)
+        return loaded
+
+    def _loaded(self, result: object) -> None:
+        again, self._again = self._again or [], None
+        held, self._held = self._held, []
+        for words, answer in [*again, *held]:
+            if isinstance(result, Failure):
+                answer.errback(result)
+            else:
+                self._send(words, answer)
+
+    def _prepare(self, line: Line) -> Deferred[None]:
+        # Until it is ours nobody else would notice that it stays silent.
+        late = self._reactor.callLater(PATIENCE, line.transport.abortConnection)
+        ready = Deferred.fromCoroutine(self._introduce(line))
+
+        def over(result: Any) -> Any:
+            if late.active():
+                late.cancel()
+            if isinstance(result, Failure):
+                line.transport.abortConnection()
+                self._report(result)
+            return result
+
+        ready.addBoth(over)
+        return ready.addCallback(lambda _: self._use(line))
+
+    async def _introduce(self, line: Line) -> None:
+        await self._greet(line)
+        for script in self._scripts:
+            await line.ask(("SCRIPT", "LOAD", script))
+
+    def _use(self, line: Line) -> None:
+        self.line = line
+        self._answered = -1
+        line.lost = self._lost
+        self._stop_ticking()
+        self._tick = self._reactor.callLater(PATIENCE, self._look)
+        self._up()
+
+    def _lost(self) -> None:
+        self.line = None
+        self._stop_ticking()
+        if not self._stopped:
+            self._down("The connection to Redis was lost.")
+
+    def _report(self, failure: Failure) -> None:
+        if not self._stopped:
+            self._down(sentence(failure))
+
+    def _look(self) -> None:
+        """Give up a connection that owes an answer and has given none since the last look."""
+        line = self.line
+        if line is None:
+            return
+        if line.waiting and line.answered == self._answered:
+            line.transport.abortConnection()
+            return
+        self._answered = line.answered
+        if not line.waiting:
+            line.ask(("PING",)).addErrback(_ignore)
+        self._tick = self._reactor.callLater(PATIENCE, self._look)
+
+    def _stop_ticking(self) -> None:
+        if self._tick is not None and self._tick.active():
+            self._tick.cancel()
+        self._tick = None
+
+
+def pack(words: Sequence[Word]) -> bytes:
+    """One command as Redis reads it: https://redis.io/docs/latest/develop/reference/protocol-spec/."""
+    pieces = [b"*%d\r\n" % len(words)]
+    for word in words:
+        data = word if isinstance(word, bytes) else str(word).encode()
+        pieces.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(pieces)
+
+
+def sentence(failure: Failure) -> str:
+    """Why something did not go, as one sentence."""
+    problem = failure.value
+    reason = getattr(problem, "osError", None) or problem
+    words = getattr(reason, "strerror", None) or " ".join(str(reason).split()) or type(problem).__name__
+    return words.rstrip(".") + "."
+
+
+def _pause(attempt: int, random: Callable[[int], bytes]) -> float:
+    share = int.from_bytes(random(2), "big") / 65536
+    return min(_LONGEST, _SHORTEST * 2.0 ** min(attempt, 10)) * (0.5 + share / 2)
+
+
+def _ignore(_failure: Failure) -> None:
+    """Whoever needs to know is told by another way."""
+
+
+def _nothing() -> None:
+    """Before anybody cares."""

@@ -1,0 +1,22 @@
+-- Hold what a process that is gone held in the rooms of one shard, unless others hold it too.
+--
+-- KEYS  rooms, the beginning of the holders' keys
+-- ARGV  the process that is gone, this process
+-- Answers room and key by turns.
+local gone, process = unpack(ARGV)
+local found = {}
+for _, room in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    local holders = KEYS[2] .. room
+    local all = redis.call('HGETALL', holders)
+    for each = 1, #all, 2 do
+        local without, times = string.gsub(all[each + 1], ' ' .. gone .. ' ', ' ')
+        if times > 0 and without == ' ' then
+            redis.call('HSET', holders, all[each], ' ' .. process .. ' ')
+            found[#found + 1] = room
+            found[#found + 1] = all[each]
+        elseif times > 0 then
+            redis.call('HSET', holders, all[each], without)
+        end
+    end
+end
+return found

@@ -1,0 +1,1 @@
+"""Tests of `meet.broker.redis`, against real servers."""

@@ -1,0 +1,62 @@
+"""What the tests of the Redis broker stand on: one server for all of them, and keys of each test's own."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from meet.broker.redis.address import read_address
+from meet.broker.redis.broker import RedisBroker
+from meet.limits import Limits
+from tests.contracts.broker_ground import LIMITS, chance
+from tests.servers.redis import Redis
+
+PULSE = 0.2
+"""Seconds between two pulses of a process in these tests."""
+
+
+@cache
+def server() -> Redis:
+    """One Redis for all tests of this run."""
+    redis = Redis()
+    redis.start()
+    return redis
+
+
+def with_prefix(url: str, prefix: str) -> str:
+    """``url`` with keys of their own."""
+    return f"{url}{'&' if '?' in url else '?'}prefix={prefix}"
+
+
+def broker_at(url: str, clock: Any, limits: Limits = LIMITS, pulse: float = PULSE) -> RedisBroker:
+    """A broker at ``url``, not yet started."""
+    return RedisBroker(read_address(url), clock, chance, limits, pulse)
+
+
+class RedisGround:
+    """`make` for a test of the contract: each test has a prefix, so that none sees another's keys."""
+
+    clock: Clock
+    prefix = ""
+
+    @property
+    def url(self) -> str:
+        return server().url
+
+    def make(self, clock: Clock, limits: Limits) -> Any:
+        self.prefix = self.prefix or "t" + os.urandom(6).hex()
+        return broker_at(with_prefix(self.url, self.prefix), clock, limits)
+
+    def another(self) -> Any:
+        return broker_at(with_prefix(self.url, self.prefix), self.clock)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let ``seconds`` pass, for Redis too: what expires does so earlier by as much."""
+        for key in server().command("KEYS", f"{self.prefix}:*"):
+            left = server().command("PTTL", key)
+            if left > 0:
+                server().command("PEXPIRE", key, max(1, left - int(1000 * seconds)))
+        self.clock.advance(seconds)
