@@ -7,12 +7,13 @@ also when the server has forgotten its scripts and they must be loaded between t
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
-from twisted.application.internet import ClientService
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -43,7 +44,7 @@ class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
 
     def __init__(self) -> None:
         super().__init__(charset=None, convertNumbers=False)
-        self.lost: Callable[[], None] = _nothing
+        self.lost: Callable[[Failure], None] = _ignore
         self.answered = 0
         self.waiting: deque[Deferred[Any]] = deque()
 
@@ -72,7 +73,7 @@ class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
         """Fail what has no answer."""
         self.connected = 0
         waiting, self.waiting = self.waiting, deque()
-        self.lost()
+        self.lost(reason)
         for answer in waiting:
             answer.errback(Lost("The connection to Redis was lost."))
 
@@ -99,36 +100,43 @@ class Link:
         line: Callable[[], Line] = Line,
     ) -> None:
         self.line: Line | None = None
+        self._endpoint = endpoint
         self._greet = greet
         self._scripts = scripts
         self._reactor = reactor
+        self._random = random
         self._up = up
         self._down = down
         self._tick: IDelayedCall | None = None
+        self._retry: IDelayedCall | None = None
+        self._attempt: Deferred[Any] | None = None
+        self._connected: Line | None = None
+        self._attempts = 0
         self._answered = -1
         self._again: list[tuple[Sequence[Word], Deferred[Any]]] | None = None
         self._held: list[tuple[Sequence[Word], Deferred[Any]]] = []
-        self._stopped = False
-        factory = Factory.forProtocol(line)
-        factory.noisy = False
-        self._service = ClientService(
-            endpoint,
-            factory,
-            retryPolicy=lambda attempt: _pause(attempt, random),
-            clock=reactor,
-            prepareConnection=lambda line: self._prepare(cast("Line", line)),
-        )
+        self._stopped: Deferred[None] | None = None
+        self._factory = Factory.forProtocol(line)
+        self._factory.noisy = False
 
     def start(self) -> None:
         """Begin to connect."""
-        self._service.startService()
+        self._connect()
 
     def stop(self) -> Deferred[None]:
         """Close; fires when it is closed.  What has no answer by then fails."""
-        self._stopped = True
+        if self._stopped is not None:
+            return succeed(None)
+        self._stopped = Deferred()
         self._stop_ticking()
-        stopped: Deferred[None] = self._service.stopService()
-        return stopped
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        if self._connected is not None:
+            self._connected.transport.abortConnection()
+            return self._stopped
+        if self._attempt is not None:
+            self._attempt.cancel()
+        return succeed(None)
 
     def ask(self, *words: Word) -> Deferred[Any]:
         """Send one command; fires with its answer.
@@ -186,44 +194,73 @@ class Link:
             else:
                 self._send(words, answer)
 
-    def _prepare(self, line: Line) -> Deferred[None]:
-        # Until it is ours nobody else would notice that it stays silent.
+    # Connecting.
+
+    def _connect(self) -> None:
+        self._retry = None
+        self._attempts += 1
+        self._attempt = self._endpoint.connect(self._factory)
+        self._attempt.addCallbacks(self._prepare, self._not_connected)
+
+    def _not_connected(self, failure: Failure) -> None:
+        self._attempt = None
+        if self._stopped is None:
+            self._down(sentence(failure))
+            self._connect_again()
+        elif not failure.check(CancelledError):
+            self.log.debug("A connection that is not wanted any more failed: {why}", why=sentence(failure))
+
+    def _connect_again(self) -> None:
+        self._retry = self._reactor.callLater(_pause(self._attempts, self._random), self._connect)
+
+    def _prepare(self, line: Any) -> None:
+        self._attempt = None
+        self._connected = line
+        line.lost = self._lost
+        if self._stopped is not None:
+            line.transport.abortConnection()
+            return
+        # Until it is in use nobody else would notice that it stays silent.
         late = self._reactor.callLater(PATIENCE, line.transport.abortConnection)
-        ready = Deferred.fromCoroutine(self._introduce(line))
 
         def over(result: Any) -> Any:
             if late.active():
                 late.cancel()
-            if isinstance(result, Failure):
-                line.transport.abortConnection()
-                self._report(result)
             return result
 
-        ready.addBoth(over)
-        return ready.addCallback(lambda _: self._use(line))
+        ready = Deferred.fromCoroutine(self._introduce(line)).addBoth(over)
+        ready.addCallbacks(lambda _: self._use(line), self._not_welcome, errbackArgs=(line,))
 
     async def _introduce(self, line: Line) -> None:
         await self._greet(line)
         for script in self._scripts:
             await line.ask(("SCRIPT", "LOAD", script))
 
+    def _not_welcome(self, failure: Failure, line: Line) -> None:
+        if not failure.check(Lost) and self._stopped is None:
+            self._down(sentence(failure))
+        line.transport.abortConnection()
+
     def _use(self, line: Line) -> None:
+        if not line.connected or self._stopped is not None:
+            return
         self.line = line
+        self._attempts = 0
         self._answered = -1
-        line.lost = self._lost
-        self._stop_ticking()
         self._tick = self._reactor.callLater(PATIENCE, self._look)
         self._up()
 
-    def _lost(self) -> None:
-        self.line = None
+    def _lost(self, reason: Failure) -> None:
+        used, self.line, self._connected = self.line, None, None
         self._stop_ticking()
-        if not self._stopped:
+        if self._stopped is not None:
+            self._stopped.callback(None)
+            return
+        if used is not None:
             self._down("The connection to Redis was lost.")
-
-    def _report(self, failure: Failure) -> None:
-        if not self._stopped:
-            self._down(sentence(failure))
+        elif not reason.check(ConnectionDone, ConnectionAborted):
+            self._down(sentence(reason))
+        self._connect_again()
 
     def _look(self) -> None:
         """Give up a connection that owes an answer and has given none since the last look."""
@@ -255,10 +292,11 @@ def pack(words: Sequence[Word]) -> bytes:
 
 def sentence(failure: Failure) -> str:
     """Why something did not go, as one sentence."""
-    problem = failure.value
-    reason = getattr(problem, "osError", None) or problem
-    words = getattr(reason, "strerror", None) or " ".join(str(reason).split()) or type(problem).__name__
-    return words.rstrip(".") + "."
+    number = getattr(failure.value, "osError", None)
+    if isinstance(number, int):
+        return f"{os.strerror(number)}."
+    words = " ".join(str(failure.value).split()) or type(failure.value).__name__
+    return f"{words.rstrip('.')}."
 
 
 def _pause(attempt: int, random: Callable[[int], bytes]) -> float:
@@ -267,8 +305,4 @@ def _pause(attempt: int, random: Callable[[int], bytes]) -> float:
 
 
 def _ignore(_failure: Failure) -> None:
-    """Whoever needs to know is told by another way."""
-
-
-def _nothing() -> None:
-    """Before anybody cares."""
+    """Told in another way, or before anybody cares."""
