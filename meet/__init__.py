@@ -12,7 +12,7 @@ floor  modules                                                       knows
 4      ``hub`` ``outbox`` ``digest`` ``session`` ``presence``        the seams and
        ``recorder`` ``reaper`` ``admission`` ``writer`` ``house``    Twisted's core
 3      ``interfaces``                                                zope.interface
-2      ``feed``                                                      the rules
+2      ``feed`` ``look``                                             the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words
 0      ``events`` ``commands`` ``names`` ``moments`` ``errors``      nothing
        ``version``

@@ -50,6 +50,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=str
         """What this event is the newest word on, or None for talk."""
         return None
 
+    @property
+    def once(self) -> str | None:
+        """What is true only once in a room however often it is asked for, or None."""
+        return None
+
 
 class Presence(Event, frozen=True, kw_only=True, tag=None):
     """An event about who is here; told to people as a digest, not one by one.
@@ -124,6 +129,11 @@ class Said(Event, frozen=True, kw_only=True):
     text: str
     ref: str = ""
 
+    @property
+    def once(self) -> str | None:
+        """The same participant's same ``ref``."""
+        return f"{self.by}:{self.ref}" if self.ref else None
+
 
 class Retitled(Event, frozen=True, kw_only=True):
     """The room has a new title."""
@@ -178,9 +188,13 @@ class Closed(Event, frozen=True, kw_only=True):
 
 
 class Renewed(Event, frozen=True, kw_only=True):
-    """The room goes on in a new log, because the broker had lost some of the one before, ``was``."""
+    """The room goes on in a new log, because the broker had lost some of the one before, ``was``.
+
+    ``before`` are the logs before that one, the newest first.
+    """
 
     was: str
+    before: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -13,27 +13,13 @@ from typing import NamedTuple
 
 from meet.events import Entry, Left, Position, Presence, Said
 from meet.limits import Limits
+from meet.look import Look
 from meet.moments import moment, seconds
 from meet.room import Room
 from meet.wire import encode, entry
 
 IN_DOUBT = 2.0
 """Seconds of talk that a lost connection may not have delivered."""
-
-
-class Look(NamedTuple):
-    """One atomic look at a room in the broker.
-
-    ``last`` is the newest number (None: nothing is known of that name), ``law`` the newest
-    ruling's, ``kept`` the newest body for each key and ``tail`` the newest talk, both in order
-    of their numbers, ``floor`` the number up to which talk may be missing from the tail.
-    """
-
-    last: Position | None
-    law: Position | None
-    kept: Sequence[tuple[Position, bytes]]
-    tail: Sequence[tuple[Position, bytes]]
-    floor: int
 
 
 class Caught(NamedTuple):

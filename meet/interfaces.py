@@ -13,7 +13,7 @@ from zope.interface import Attribute, Interface
 
 from meet.errors import Goodbye
 from meet.events import Entry, Position
-from meet.feed import Look
+from meet.look import Look
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -143,7 +143,7 @@ class IBroker(Interface):
         """
 
     def let_go(room: str, key: str, owner: str) -> Deferred[bool]:
-        """Note that this process no longer stands for ``owner``'s ``key``; fires with whether none does now."""
+        """Stand for ``owner``'s ``key`` no longer here; fires with whether no process does now."""
 
     def lease(name: str, gained: Callable[[], None], lost: Callable[[], None]) -> Stop:
         """Take part in the work called ``name``, which one process at a time does.

@@ -26,6 +26,7 @@ from meet.events import (
     Position,
     Presence,
     Renamed,
+    Renewed,
     Retitled,
     Said,
     who_key,
@@ -108,8 +109,7 @@ class Room:
             claim = (event.key, by)
         elif (person := self.people.person(by)) is not None:
             claim = (who_key(person.nick), by)
-        ref = getattr(event, "ref", "")
-        return Guards(self.ruled, event.key, event.forgets, event.ruling, claim, f"{by}:{ref}" if ref else None)
+        return Guards(self.ruled, event.key, event.forgets, event.ruling, claim, event.once)
 
     def _must_be_open(self, now: float, unless: bool = False) -> None:
         if not self.exists:
@@ -240,6 +240,8 @@ class Room:
                 self.closed = event.because
                 self.ended = (_read(event.at) or (self.ends,))[0]
                 self.people.clear()
+            case Renewed():
+                pass
             case _:
                 return
         if event.ruling:

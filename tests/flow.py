@@ -15,11 +15,11 @@ from meet.admission import Admission
 from meet.broker.memory import MemoryBroker
 from meet.errors import Goodbye, Refused, Unavailable
 from meet.events import Entry, Joined, Left, Position, Said
-from meet.feed import Look
 from meet.house import House
 from meet.hub import Hub
 from meet.interfaces import Hear, Here, IFormat, IListener, IStore, Record
 from meet.limits import Limits
+from meet.look import Look
 from meet.moments import HOUR
 from meet.session import Session, Sessions
 from meet.wire import decode_event

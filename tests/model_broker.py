@@ -12,8 +12,8 @@ from typing import Protocol
 from meet.broker.ledger import Ledger
 from meet.errors import Stale, Taken
 from meet.events import Position
-from meet.feed import Look
 from meet.limits import Limits
+from meet.look import Look
 from meet.room import Guards
 
 

@@ -10,8 +10,8 @@ from meet import names
 from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Say
 from meet.errors import Refused, Stale, Taken
 from meet.events import KINDS, Event, Position
-from meet.feed import Look
 from meet.limits import Limits
+from meet.look import Look
 from meet.moments import moment
 from meet.room import Room
 from meet.wire import encode, entry
@@ -47,6 +47,7 @@ def events() -> st.SearchStrategy[Event]:
         "host": st.booleans(),
     }
     short = st.sampled_from(["", "a", "A", "b", "ａ"]) | sendable
+    fields["before"] = st.lists(short, max_size=3).map(tuple)
     return st.one_of(
         [st.builds(kind, **{name: fields.get(name, short) for name in kind.__struct_fields__}) for kind in KINDS]
     )

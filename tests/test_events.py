@@ -16,6 +16,7 @@ from meet.events import (
     Position,
     Presence,
     Renamed,
+    Renewed,
     Retitled,
     Said,
     Unknown,
@@ -84,6 +85,7 @@ EXAMPLES: list[tuple[Event, bytes, str | None, bool, bool]] = [
         True,
     ),
     (Closed(at=AT, because="time"), b'{"kind":"closed","at":"%s","because":"time"}', "closed", False, True),
+    (Renewed(at=AT, was="k3q"), b'{"kind":"renewed","at":"%s","was":"k3q"}', "renewed", False, True),
     (Forgotten(at=AT), b'{"kind":"forgotten","at":"%s"}', None, False, False),
 ]
 

@@ -3,9 +3,14 @@
 ==============  ====================================================================
 ``ledger``      one room's numbering and its guards; pure, shared by the brokers here
 ``observation`` one durable observer of the journal: told, acknowledged, told again
+``turns``       work that one at a time does
 ``memory``      `IBroker` in plain dictionaries, for tests and to read first
+``shared``      what the processes of ``memory`` share
+``records``     its journal
+``standing``    which of its processes stands for whom
 ``local``       `IBroker` for one process, durable: the default
 ``scribe``      the one thread that writes for ``local``, many asks to a commit
+``shelves``     the rooms that ``local`` has in memory
 ``log``         the SQLite file of ``local``
 ``redis``       `IBroker` for many processes on many hosts
 ==============  ====================================================================

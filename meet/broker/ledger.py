@@ -3,6 +3,9 @@
 The law: a ledger changes in `Ledger.publish` alone, wholly or not at all; who is refused
 has changed nothing.  What changed is told as a `Published`, so that a broker that keeps
 files can write exactly that, and `Ledger.rebuilt` can begin again from what it wrote.
+
+`Ledger.restored` is `meet.interfaces.IBroker.restore`: of a ledger that has lost entries and
+of what somebody knows of them it makes the ledger of a new log, and changes neither.
 """
 
 from __future__ import annotations
@@ -12,9 +15,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meet.errors import Stale, Taken
-from meet.events import Position
-from meet.feed import Look
+from meet.events import Position, Renewed
 from meet.limits import Limits
+from meet.look import Look, holds, lacking, lineage
+from meet.wire import decode_event, encode
+
+_RENEWED = "renewed"
+_LOGS_NAMED = 8
+"""Former logs that are known by name; each stands for one loss."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -50,6 +58,24 @@ class Published:
     held: bool = True
     owner: str | None = None
     passed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The ledger of a log that goes on from one that has lost entries.
+
+    ``records`` are to be journaled in this order: the `meet.events.Renewed`, which is the
+    ledger's newest entry, and behind it those that the former log lacked or had under another
+    number.
+    """
+
+    ledger: Ledger
+    records: list[tuple[Position, bytes]]
+
+    @property
+    def renewed(self) -> tuple[Position, bytes]:
+        """What those who attend are told."""
+        return self.records[0]
 
 
 class Ledger:
@@ -119,10 +145,13 @@ class Ledger:
         claim: tuple[str, str] | None = None,
         once: str | None = None,
         erase: Position | None = None,
+        stands: bool = True,
     ) -> Published:
         """`meet.interfaces.IBroker.publish` at ``now`` (seconds since 1970), for this room.
 
-        Raises `Stale` or `Taken`; ``once`` is asked first, ``under`` next, ``claim`` last.
+        ``stands`` says whether who asks may forget the key of the claim, because they hold it
+        or nobody does.  Raises `Stale` or `Taken`; ``once`` is asked first, ``under`` next,
+        ``claim`` last.
         """
         self._expire(now)
         if once is not None and (mark := self._marks.get(once)) is not None and self._holds(mark, now):
@@ -131,6 +160,8 @@ class Ledger:
             raise Stale("A ruling was numbered since.")
         if claim is not None:
             self._check(claim, takes=not forget and key == claim[0])
+            if forget and not stands:
+                raise Taken("Another process stands for them.")
         position = self.next()
         self.last = position.seq
         if ruling:
@@ -155,9 +186,76 @@ class Ledger:
             self._marks[once] = Mark(once, position.seq, now)
         return Published(position, held=not (forget and key is not None), owner=owner, passed=tuple(passed))
 
+    def restored(self, known: Look, renewed: bytes, epoch: str, now: float) -> Restored | None:
+        """The log ``epoch`` that holds what this one does and what it lacks of ``known``, or None
+        if nothing need be given back (`meet.look.holds`).
+
+        ``renewed`` is the JSON of a `Renewed`; which logs it names is put right here.  Numbers
+        stay, but where both sides have an entry of one number: from there on, those that came
+        last get new ones above all others, in their order.
+        """
+        look = self.look()
+        if known.last is None or holds(look, known):
+            return None
+        # A line that was asked again since the loss stands already.
+        lost = [item for item in lacking(look, known) if item.event.once not in self._marks]
+        if not lost and (known.last.epoch != self.epoch or known.last.seq <= self.last):
+            return None
+        top = max(self.last, known.last.seq)
+        mine = {row.seq: row.seq for row in self.rows}
+        theirs = {item.position.seq: item.position.seq for item in lost}
+        clash = min(mine.keys() & theirs.keys(), default=top + 1)
+        if known.last.epoch == self.epoch:
+            # What this log has numbered since the loss came after what it lost.
+            agreed = {(position.seq, body) for position, body in (*known.kept, *known.tail)}
+            moved = [row.seq for row in self.rows if row.seq >= clash and (row.seq, row.body) not in agreed]
+            mine.update((seq, top + each) for each, seq in enumerate(moved, 1))
+        else:
+            # Numbers of a log that was restored before are given: the latecomers take others.
+            moved = [seq for seq in theirs if seq in mine]
+            theirs.update((seq, top + each) for each, seq in enumerate(moved, 1))
+        ledger = Ledger(epoch, self._limits)
+        ledger.last = ledger.law = top + len(moved) + 1
+        ledger.floor = known.floor if known.floor > self.last else self.floor
+        former = (self.epoch, *lineage(look)) if self.known else (known.last.epoch, *lineage(known))
+        newest = Row(ledger.last, _RENEWED, None, _renewed(renewed, former))
+        stay = [row._replace(seq=mine[row.seq]) for row in self.rows]
+        back = [Row(theirs[item.position.seq], item.event.key, None, item.body) for item in lost]
+        for row in sorted((*stay, *back, newest), key=_number):
+            ledger._remember(row)
+        ledger._trim()
+        for mark in self._marks.values():
+            ledger._marks[mark.name] = mark._replace(seq=mine.get(mark.seq, mark.seq))
+        for item in lost:
+            if item.event.once is not None:
+                ledger._marks[item.event.once] = Mark(item.event.once, theirs[item.position.seq], now)
+        told = [newest, *sorted((*back, *(row for row in stay if row.seq > top)), key=_number)]
+        return Restored(ledger, [(Position(epoch, row.seq), row.body) for row in told])
+
     def next(self) -> Position:
         """The position that the next entry gets."""
         return Position(self.epoch, self.last + 1)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All that is remembered, in order."""
+        talk = (Row(seq, None, None, body) for seq, body in self._tail.items())
+        return sorted((*self._kept.values(), *talk), key=_number)
+
+    @property
+    def marks(self) -> list[Mark]:
+        """Every ``once`` that is known, oldest first."""
+        return list(self._marks.values())
+
+    def owner(self, key: str) -> str | None:
+        """Who holds ``key``, or None."""
+        row = self._kept.get(key)
+        return None if row is None else row.owner
+
+    @property
+    def claimed(self) -> list[str]:
+        """Every key that somebody holds, in the order of their numbers."""
+        return [key for key, row in self._kept.items() if row.owner is not None]
 
     def look(self) -> Look:
         """All of it, as a feed takes it; a copy, which later publishes do not change."""
@@ -169,8 +267,7 @@ class Ledger:
 
     def _check(self, claim: tuple[str, str], *, takes: bool) -> None:
         key, owner = claim
-        row = self._kept.get(key)
-        holder = None if row is None else row.owner
+        holder = self.owner(key)
         if holder != owner and not (takes and holder is None):
             raise Taken("That belongs to somebody else.")
 
@@ -178,6 +275,13 @@ class Ledger:
         if position is None or position.epoch != self.epoch or self._tail.pop(position.seq, None) is None:
             return []
         return [position.seq]
+
+    def _remember(self, row: Row) -> None:
+        if row.key is not None:
+            self._kept.pop(row.key, None)
+            self._kept[row.key] = row
+        elif row.seq > self.floor:
+            self._tail[row.seq] = row.body
 
     def _trim(self) -> list[int]:
         trimmed = []
@@ -196,6 +300,17 @@ class Ledger:
 
     def _holds(self, mark: Mark, now: float) -> bool:
         return now - mark.at < self._limits.once_kept
+
+
+def _renewed(body: bytes, former: tuple[str, ...]) -> bytes:
+    event = decode_event(body)
+    if not isinstance(event, Renewed):
+        return body
+    return encode(Renewed(at=event.at, was=former[0], before=former[1:_LOGS_NAMED]))
+
+
+def _number(row: Row) -> int:
+    return row.seq
 
 
 def new_epoch(now: float, random: bytes) -> str:

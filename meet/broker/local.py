@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -27,19 +27,17 @@ from meet.broker.ledger import Ledger, Published, new_epoch
 from meet.broker.log import Log, Written
 from meet.broker.observation import Batch, Observation
 from meet.broker.scribe import Job, Scribe
+from meet.broker.shelves import Shelves
+from meet.broker.turns import Turns
 from meet.errors import Stale, Taken, Unavailable
 from meet.events import Position
-from meet.feed import Look
-from meet.interfaces import Hear, IBroker, Observe
+from meet.interfaces import Hear, IBroker, IWatch, Observe, Stop
 from meet.limits import Limits
+from meet.look import Look
 
 FILE = "broker.sqlite3"
 LOCK = "lock"
 """Names in the data folder."""
-
-_UNATTENDED = 1.0
-"""Seconds for which a room that nobody attends stays in memory after it was asked for: what
-looks at every room in turn, as the reaper does, must not gather all of them."""
 
 _SYNCHRONOUS = {"": "NORMAL", "?synchronous=normal": "NORMAL", "?synchronous=full": "FULL"}
 
@@ -62,19 +60,6 @@ def make_broker(
 
         threads = cast("IReactorFromThreads", reactor)
     return LocalBroker(data, synchronous, clock, threads, random, limits)
-
-
-class _Shelf:
-    """One room in memory; ``ledger`` is None while it is being read, and ``waiting`` holds
-    in order what was asked meanwhile, each with the Deferred to fail if it cannot be.
-    """
-
-    __slots__ = ("ledger", "linger", "waiting")
-
-    def __init__(self) -> None:
-        self.ledger: Ledger | None = None
-        self.waiting: list[tuple[Callable[[Ledger], None], Deferred[Any]]] = []
-        self.linger: IDelayedCall | None = None
 
 
 @implementer(IBroker)
@@ -101,13 +86,14 @@ class LocalBroker:
         self._random = random
         self._limits = limits
         self._file = Log(folder / FILE, synchronous, limits)
-        self._scribe = Scribe(self._file, threads, self._forget)
+        self._scribe = Scribe(self._file, threads, self._not_written)
         self._open = False
         self._lock = -1
         self._secret = b""
-        self._shelves: dict[str, _Shelf] = {}
         self._hearing: dict[str, Hear] = {}
+        self._shelves = Shelves(self._scribe, clock, self._hearing, self._epoch)
         self._observations: list[Observation] = []
+        self._turns = Turns(clock)
 
     def start(self) -> Deferred[None]:
         """Make the folder if need be, lock it, open the file; fires at once.
@@ -130,6 +116,7 @@ class LocalBroker:
         if not self._open:
             return succeed(None)
         self._open = False
+        self._turns.gone(self, told=True)
         for observation in self._observations:
             observation.stop()
         self._observations.clear()
@@ -138,6 +125,34 @@ class LocalBroker:
         self._scribe.put(Job(_nothing, fence.callback, lambda _: fence.callback(None)))
         fence.addCallback(lambda _: self._scribe.stop())
         return fence.addCallback(self._close)
+
+    def watch(self, watcher: IWatch) -> Deferred[None]:
+        """As `IBroker` says; it is never away.  What an earlier process left is told room by room."""
+        done: Deferred[None] = Deferred()
+        now = self._clock.seconds()
+
+        def tell(left: Sequence[tuple[str, list[str]]]) -> None:
+            done.callback(None)
+            telling = Deferred.fromCoroutine(_tell_orphans(watcher, left, now))
+            telling.addErrback(lambda failure: self._log.failure("Taking over from an earlier process failed", failure))
+
+        def look(rooms: Sequence[str]) -> None:
+            if not rooms:
+                watcher.back()
+            self._put(lambda log: log.claimed(), tell, done)
+
+        if not self._open:
+            return fail(_away())
+        self._put(lambda log: log.rooms(), look, done)
+        return done
+
+    def probe(self) -> Deferred[None]:
+        """As `IBroker` says: something small is written to the disk."""
+        done: Deferred[None] = Deferred()
+        if not self._open:
+            return fail(_away())
+        self._put(lambda log: log.probe(), done.callback, done)
+        return done
 
     def secret(self) -> Deferred[bytes]:
         """Fires at once, with what this file was given when it was made."""
@@ -188,6 +203,34 @@ class LocalBroker:
 
         return self._with(room, number, done)
 
+    def hold(self, room: str, key: str, owner: str) -> Deferred[bool]:
+        """As `IBroker` says; the only process stands for everybody."""
+        done: Deferred[bool] = Deferred()
+
+        def look(ledger: Ledger) -> None:
+            theirs = ledger.owner(key) == owner
+            self._put(_nothing, lambda _: done.callback(theirs), done)
+
+        return self._with(room, look, done)
+
+    def let_go(self, room: str, key: str, owner: str) -> Deferred[bool]:
+        """As `IBroker` says: there is no other process."""
+        done: Deferred[bool] = Deferred()
+        if not self._open:
+            return fail(_away())
+        self._put(_nothing, lambda _: done.callback(True), done)
+        return done
+
+    def lease(self, name: str, gained: Callable[[], None], lost: Callable[[], None]) -> Stop:
+        """As `IBroker` says: among those who ask in this process."""
+        give_up = self._turns.wait(name, self, gained, lost)
+
+        def stop() -> Deferred[None]:
+            give_up()
+            return succeed(None)
+
+        return stop
+
     def read(self, room: str) -> Deferred[Look]:
         """As `IBroker` says."""
         done: Deferred[Look] = Deferred()
@@ -211,13 +254,11 @@ class LocalBroker:
     def neglect(self, room: str) -> None:
         """As `IBroker` says; of a room that is not attended nothing happens."""
         self._hearing.pop(room, None)
-        shelf = self._shelves.get(room)
-        if shelf is not None:
-            self._used(room, shelf)
+        self._shelves.neglected(room)
 
-    def journal(self, observer: str, observe: Observe) -> Deferred[Callable[[], Deferred[None]]]:
+    def journal(self, observer: str, observe: Observe) -> Deferred[Stop]:
         """As `IBroker` says."""
-        done: Deferred[Callable[[], Deferred[None]]] = Deferred()
+        done: Deferred[Stop] = Deferred()
         if not self._open:
             return fail(_away())
 
@@ -254,6 +295,25 @@ class LocalBroker:
         self._put(lambda log: log.rooms(), done.callback, done)
         return done
 
+    def restore(self, room: str, known: Look, renewed: bytes) -> Deferred[bool]:
+        """As `IBroker` says."""
+        done: Deferred[bool] = Deferred()
+
+        def renew(ledger: Ledger) -> None:
+            restored = ledger.restored(known, renewed, self._epoch(), self._clock.seconds())
+            if restored is None:
+                self._put(_nothing, lambda _: done.callback(False), done)
+                return
+
+            def told(_: object) -> None:
+                self._tell(room, *restored.renewed)
+                done.callback(True)
+
+            self._shelves.put(room, restored.ledger)
+            self._put(lambda log: log.restore(room, restored), told, done)
+
+        return self._with(room, renew, done)
+
     def drop(self, room: str, body: bytes, *, under: Position | None = None) -> Deferred[None]:
         """As `IBroker` says.
 
@@ -268,7 +328,7 @@ class LocalBroker:
                     self._put(_nothing, lambda _: done.errback(Stale("The room has changed since.")), done)
                     return
                 position = ledger.next()
-                self._shelves[room].ledger = Ledger(self._epoch(), self._limits)
+                self._shelves.put(room, Ledger(self._epoch(), self._limits))
                 self._scribe.put(
                     Job(lambda log: log.drop(room, position, body), lambda _: self._tell(room, position, body), _ignore)
                 )
@@ -276,71 +336,13 @@ class LocalBroker:
 
         return self._with(room, delete, done)
 
-    # The rooms in memory.
-
     def _with(self, room: str, ask: Callable[[Ledger], None], done: Deferred[Any]) -> Deferred[Any]:
         """Do ``ask`` with the room's ledger, after all that was asked of it before."""
-        if not self._open:
-            done.errback(_away())
-            return done
-        shelf = self._shelves.get(room)
-        if shelf is None:
-            shelf = self._shelves[room] = _Shelf()
-            self._load(room, shelf)
-        if shelf.ledger is None:
-            shelf.waiting.append((ask, done))
-        else:
-            ask(shelf.ledger)
-        self._used(room, shelf)
-        return done
+        return self._shelves.ask(room, ask, done) if self._open else fail(_away())
 
-    def _load(self, room: str, shelf: _Shelf) -> None:
-        epoch = self._epoch()
-
-        def loaded(ledger: Ledger) -> None:
-            shelf.ledger = ledger
-            waiting, shelf.waiting = shelf.waiting, []
-            for ask, _ in waiting:
-                # A drop among them puts another ledger in its place.
-                ask(shelf.ledger)
-
-        def failed(unavailable: Unavailable) -> None:
-            if self._shelves.get(room) is shelf:
-                self._drop_shelf(room, shelf)
-            waiting, shelf.waiting = shelf.waiting, []
-            for _, done in waiting:
-                done.errback(unavailable)
-
-        self._scribe.put(Job(lambda log: log.load(room, epoch), loaded, failed))
-
-    def _used(self, room: str, shelf: _Shelf) -> None:
-        if room in self._hearing:
-            if shelf.linger is not None:
-                shelf.linger.cancel()
-                shelf.linger = None
-        elif shelf.linger is None:
-            shelf.linger = self._clock.callLater(_UNATTENDED, self._let_go, room, shelf)
-        else:
-            shelf.linger.reset(_UNATTENDED)
-
-    def _let_go(self, room: str, shelf: _Shelf) -> None:
-        shelf.linger = None
-        if shelf.ledger is None:
-            # What waits for it would be numbered by a ledger that another one has overtaken.
-            self._used(room, shelf)
-        else:
-            self._drop_shelf(room, shelf)
-
-    def _drop_shelf(self, room: str, shelf: _Shelf) -> None:
-        if shelf.linger is not None:
-            shelf.linger.cancel()
-            shelf.linger = None
-        del self._shelves[room]
-
-    def _forget(self) -> None:
+    def _not_written(self) -> None:
         """A commit failed: what the ledgers say is not so; they are read anew."""
-        for room, shelf in list(self._shelves.items()):
-            self._drop_shelf(room, shelf)
+        self._shelves.clear()
 
     def _epoch(self) -> str:
         return new_epoch(self._clock.seconds(), self._random(3))
@@ -368,8 +370,13 @@ class LocalBroker:
 
     def _close(self, result: object) -> None:
         self._hearing.clear()
-        self._forget()
+        self._shelves.clear()
         os.close(self._lock)
+
+
+async def _tell_orphans(watcher: IWatch, left: Sequence[tuple[str, list[str]]], seen: float) -> None:
+    for room, keys in left:
+        await watcher.orphaned(room, keys, seen)
 
 
 def _locked(folder: Path) -> int:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from meet.broker.ledger import Ledger, Mark, Published, Row
+from meet.broker.ledger import Ledger, Mark, Published, Restored, Row
 from meet.broker.observation import Batch
 from meet.events import Position
 from meet.interfaces import Record
@@ -69,6 +71,12 @@ class Written(NamedTuple):
     published: Published
     law: int
     floor: int
+
+
+_BEFORE_ALL = -(2**62)
+"""What a new observer has acknowledged.  What a restored room remembers has a number below 0:
+it was told in its former log to all observers that there were.
+"""
 
 
 class Log:
@@ -166,6 +174,39 @@ class Log:
         )
         self._connection.execute(_WIPE_DUE)
 
+    def restore(self, room: str, restored: Restored) -> None:
+        """Let ``room`` be what it is in its new log; what the former one has not told yet is told all the same."""
+        ledger = restored.ledger
+        execute, epoch = self._connection.execute, ledger.epoch
+        execute("UPDATE entries SET held = 0 WHERE room = ?", (room,))
+        execute("DELETE FROM once WHERE room = ?", (room,))
+        told = dict(restored.records)
+        rows = {Position(epoch, row.seq): row for row in ledger.rows}
+        quiet = [at for at in rows if at not in told]
+        first = execute("SELECT min(0, min(id)) FROM entries").fetchone()[0] or 0
+        numbers = [*((at, first - len(quiet) + each) for each, at in enumerate(quiet)), *((at, 0) for at in told)]
+        for at, number in numbers:
+            row = rows.get(at) or Row(at.seq, None, None, told[at])
+            execute(
+                "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (number or self._number(), room, *at, at in rows, row.key, row.owner, row.body),
+            )
+        self._connection.executemany(
+            "INSERT INTO once VALUES (?, ?, ?, ?)", [(room, mark.name, mark.seq, mark.at) for mark in ledger.marks]
+        )
+        self._changed[room] = (epoch, ledger.last, ledger.law, ledger.floor)
+
+    def probe(self) -> None:
+        """Write a little, as a publish does."""
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('probe', randomblob(16))")
+
+    def claimed(self) -> Sequence[tuple[str, list[str]]]:
+        """Every key that somebody holds, by room."""
+        rows = self._connection.execute(
+            "SELECT room, key FROM entries WHERE held AND owner IS NOT NULL ORDER BY room, id"
+        )
+        return [(room, [row[1] for row in each]) for room, each in groupby(rows, itemgetter(0))]
+
     def load(self, room: str, epoch: str) -> Ledger:
         """The ledger of ``room`` as it was written, or a new one of ``epoch`` if there is none."""
         self._flush()
@@ -191,8 +232,8 @@ class Log:
         return [row[0] for row in self._connection.execute("SELECT room FROM rooms ORDER BY room")]
 
     def register(self, observer: str) -> int:
-        """The number that ``observer`` has acknowledged; 0 if it is new, and is known from now on."""
-        self._connection.execute("INSERT OR IGNORE INTO observers VALUES (?, 0)", (observer,))
+        """The number that ``observer`` has acknowledged; it is known from now on."""
+        self._connection.execute("INSERT OR IGNORE INTO observers VALUES (?, ?)", (observer, _BEFORE_ALL))
         found = self._connection.execute("SELECT acknowledged FROM observers WHERE name = ?", (observer,))
         acknowledged: int = found.fetchone()[0]
         return acknowledged
@@ -243,7 +284,7 @@ class Log:
         execute("INSERT OR IGNORE INTO facts VALUES ('secret', ?)", (random(_SECRET_BYTES),))
         # Rows that were let go do not give their numbers back: an observer counts by them.
         newest = [execute(f"SELECT max({name}) FROM {table}").fetchone()[0] or 0 for name, table in _NUMBERED]
-        self._newest = max(newest)
+        self._newest = max(0, *newest)
         found = execute("SELECT value FROM facts WHERE name = 'secret'")
         secret: bytes = found.fetchone()[0]
         return secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import given
@@ -10,10 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meet.broker.ledger import Ledger, Mark, Published, Row, new_epoch
 from meet.errors import Stale, Taken
-from meet.events import Position
+from meet.events import Extended, Joined, Position, Renewed, Retitled, Said
 from meet.limits import Limits
-from meet.wire import position
+from meet.look import holds
+from meet.moments import moment
+from meet.wire import decode_event, encode, position
 
+RENEWED = encode(Renewed(at="", was=""))
 LIMITS = Limits().but({"entries-in-tail": 3})
 KEYS = st.sampled_from(["who:ann", "who:bob", "title"])
 OWNERS = st.sampled_from(["p1", "p2"])
@@ -165,3 +169,85 @@ class Properties(SynchronousTestCase):
             else:
                 self.assertTrue(allowed)
                 holder = None if forget else owner
+
+
+def said(text: str, at: float, ref: str = "") -> Said:
+    return Said(at=moment(at), by="p1", nick="Ann", via="web", text=text, ref=ref)
+
+
+class Losses(SynchronousTestCase):
+    """A log goes on, loses its newest entries, goes on otherwise, and gets them back."""
+
+    @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.data())
+    def test_nothing_that_either_side_knows_is_lost(
+        self, common: int, lost: int, since: int, data: st.DataObject
+    ) -> None:
+        limits = Limits().but({"entries-in-tail": 30})
+        numbers = iter(range(1000))
+
+        def go_on(ledger: Ledger) -> list[bytes]:
+            number = next(numbers)
+            kind = data.draw(st.sampled_from(["talk", "ref", "title", "law", "came"]))
+            event: Any = said(str(number), number, ref=str(number) if kind == "ref" else "")
+            if kind == "title":
+                event = Retitled(at=moment(number), by="p1", nick="Ann", title=str(number))
+            elif kind == "law":
+                event = Extended(at=moment(number), by="p1", nick="Ann", ends=moment(number))
+            elif kind == "came":
+                event = Joined(at=moment(number), by=f"p{number}", nick=f"ann{number}", via="web")
+            claim = (event.key, event.by) if kind == "came" else None
+            ledger.publish(
+                encode(event),
+                0,
+                under=ledger.ruled,
+                key=event.key,
+                ruling=event.ruling,
+                claim=claim,
+                once=event.once,
+            )
+            return [encode(event)] if event.key is None else []
+
+        ledger = Ledger("k3q", limits)
+        talk = [body for _ in range(common) for body in go_on(ledger)]
+        behind = copy.deepcopy(ledger)
+        told = [body for _ in range(lost) for body in go_on(ledger)]
+        known = ledger.look()
+        talk_since = [body for _ in range(since) for body in go_on(behind)]
+        restored = behind.restored(known, RENEWED, "new", 0)
+        if restored is None:
+            self.assertTrue(holds(behind.look(), known))
+            return
+        whole = restored.ledger
+        look = whole.look()
+        self.assertEqual(sorted(body for _, body in look.tail), sorted([*talk, *told, *talk_since]))
+        before = [body for _, body in look.tail if body in talk or body in told]
+        self.assertEqual(before, [*talk, *told])
+        self.assertEqual([body for _, body in look.tail if body in talk_since], talk_since)
+        self.assertEqual([at.seq for at, body in known.tail], [at.seq for at, body in look.tail if body in before])
+        seqs = [row.seq for row in whole.rows]
+        self.assertEqual(seqs, sorted(set(seqs)))
+        self.assertEqual((look.last, look.law), (restored.renewed[0], restored.renewed[0]))
+        self.assertEqual(seqs[-1], whole.last)
+        for key in behind.claimed:
+            self.assertEqual(whole.owner(key), behind.owner(key))
+        marked = {mark.name: mark.seq for mark in whole.marks}
+        for at, body in look.tail:
+            event = decode_event(body)
+            if event.once is not None:
+                self.assertEqual(marked[event.once], at.seq)
+        for each in (known, look, behind.look()):
+            self.assertIsNone(whole.restored(each, RENEWED, "newer", 0))
+
+    def test_a_body_of_another_make_is_journaled_as_it_is(self) -> None:
+        ledger = Ledger("k3q", LIMITS)
+        ledger.publish(encode(said("hi", 0)), 0, under=None)
+        restored = Ledger("new", LIMITS).restored(ledger.look(), b"renewed", "newer", 0)
+        assert restored is not None
+        self.assertEqual(restored.renewed, (Position("newer", 2), b"renewed"))
+
+    def test_a_law_under_which_somebody_may_not_forget(self) -> None:
+        ledger = Ledger("k3q", LIMITS)
+        ledger.publish(b"", 0, under=None, key="who:ann", claim=("who:ann", "p1"), stands=False)
+        with self.assertRaises(Taken):
+            ledger.publish(b"", 0, under=None, key="who:ann", forget=True, claim=("who:ann", "p1"), stands=False)
+        ledger.publish(b"", 0, under=None, key="who:ann", forget=True, claim=("who:ann", "p1"))

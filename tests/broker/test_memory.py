@@ -26,6 +26,12 @@ class MemoryContract(BrokerContract, TestCase):
             self.kept = MemoryBroker(clock, chance, limits)
         return self.kept
 
+    def make_another(self) -> Any:
+        return self.broker.process()
+
+    def kill(self, broker: Any) -> None:
+        broker.die()
+
     def done(self, deferred: Deferred[T]) -> Awaitable[T]:
         while not deferred.called and any(
             call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()
@@ -47,6 +53,7 @@ class MemoryContract(BrokerContract, TestCase):
             self.broker.drop("algebra", b""),
             self.broker.attend("algebra", print),
             self.broker.journal("recorder", print),
+            self.broker.watch(print),
         ):
             self.failureResultOf(asked, Unavailable)
 

@@ -11,17 +11,24 @@ from zope.interface.verify import verifyObject
 
 from meet.errors import Stale, Taken
 from meet.events import Position
-from meet.feed import Look
 from meet.interfaces import IBroker
+from meet.look import Look
 from tests.contracts.broker_ground import LIMITS, chance
 from tests.contracts.broker_journal import JournalContract
+from tests.contracts.broker_leases import LeasesContract
+from tests.contracts.broker_presence import PresenceContract
+from tests.contracts.broker_restore import RestoreContract
 from tests.contracts.hearing import Failing, Heard
 
 __all__ = ["LIMITS", "BrokerContract", "Heard", "chance"]
 
 
-class BrokerContract(JournalContract):
-    """All of it: numbers, guards, memory, live telling, journal, dropping."""
+class BrokerContract(JournalContract, PresenceContract, LeasesContract, RestoreContract):
+    """All of it: numbers, guards, memory, live telling, journal, dropping; and what is promised
+    of processes beside each other, and of what was lost.
+
+    Nothing here takes for granted that an entry is heard when its publish fires.
+    """
 
     # The object.
 
@@ -122,9 +129,9 @@ class BrokerContract(JournalContract):
 
     async def test_once_is_forgotten_in_its_time(self) -> None:
         first = await self.say(b"hi", once="p1:7")
-        self.clock.advance(LIMITS.once_kept - 1)
+        await self.pass_time(LIMITS.once_kept - 1)
         self.assertEqual(await self.say(b"hi", once="p1:7"), first)
-        self.clock.advance(2)
+        await self.pass_time(2)
         self.assertEqual((await self.say(b"hi", once="p1:7")).seq, 2)
 
     async def test_once_is_asked_before_under_and_under_before_claim(self) -> None:
@@ -191,7 +198,7 @@ class BrokerContract(JournalContract):
         await self.done(observer.tried(1))
         await self.say(b"erased", key=f"erased:{said}", erase=said)
         await self.say(b"also", erase=kept)
-        self.clock.advance(1)
+        await self.pass_time(1)
         await self.done(observer.upto(3))
         self.assertEqual(observer.bodies, [b"state", b"erased", b"also"])
         for _ in range(2):
@@ -224,6 +231,7 @@ class BrokerContract(JournalContract):
         asked = [self.broker.publish("algebra", b"%d" % each, under=None) for each in range(20)]
         asked.append(self.broker.publish("botany", b"elsewhere", under=None))
         positions = await self.done(gatherResults(asked))
+        await self.done(heard.upto(20))
         self.assertEqual(heard.items, [(positions[each], b"%d" % each) for each in range(20)])
 
     async def test_nothing_is_heard_in_the_turn_in_which_it_is_asked(self) -> None:
@@ -233,6 +241,7 @@ class BrokerContract(JournalContract):
         self.assertEqual(heard.items, [])
         self.assertFalse(asked.called)
         await self.done(asked)
+        await self.done(heard.upto(1))
         self.assertEqual(len(heard.items), 1)
 
     async def test_a_repeated_ask_is_not_heard_again(self) -> None:
@@ -240,31 +249,40 @@ class BrokerContract(JournalContract):
         await self.done(self.broker.attend("algebra", heard.hear))
         await self.say(b"hi", once="p1:7")
         await self.say(b"hi", once="p1:7")
-        self.assertEqual(heard.bodies, [b"hi"])
+        await self.say(b"fence")
+        await self.done(heard.upto(2))
+        self.assertEqual(heard.bodies, [b"hi", b"fence"])
 
     async def test_after_neglect_nothing_is_heard(self) -> None:
         heard = Heard()
         await self.done(self.broker.attend("algebra", heard.hear))
         await self.say(b"one")
+        await self.done(heard.upto(1))
         under_way = self.broker.publish("algebra", b"two", under=None)
         self.broker.neglect("algebra")
         self.broker.neglect("nowhere")
         await self.done(under_way)
         await self.say(b"three")
+        fence = Heard()
+        await self.done(self.broker.attend("botany", fence.hear))
+        await self.say(b"fence", room="botany")
+        await self.done(fence.upto(1))
         self.assertEqual(heard.bodies, [b"one"])
 
     async def test_a_look_is_as_new_as_what_was_heard(self) -> None:
-        newer: list[bool] = []
+        newer = Heard()
+
+        def told(look: Look, position: Position) -> None:
+            newer.hear(position, look.last.seq >= position.seq)
 
         def hear(position: Position, body: bytes) -> None:
-            reading = self.broker.read("algebra")
-            reading.addCallback(lambda look: newer.append(look.last.seq >= position.seq))
+            self.broker.read("algebra").addCallback(told, position)
 
         await self.done(self.broker.attend("algebra", hear))
         for each in range(5):
             await self.say(b"%d" % each)
-        await self.look()
-        self.assertEqual(newer, [True] * 5)
+        await self.done(newer.upto(5))
+        self.assertEqual(newer.bodies, [True] * 5)
 
     async def test_one_who_fails_to_hear_takes_nothing_from_others(self) -> None:
         def hear(position: Position, body: bytes) -> None:
@@ -275,15 +293,14 @@ class BrokerContract(JournalContract):
         await self.done(self.broker.attend("botany", heard.hear))
         self.assertEqual((await self.say(b"one")).seq, 1)
         await self.say(b"two", room="botany")
+        await self.done(heard.upto(1))
         self.assertEqual(heard.bodies, [b"two"])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
-    async def test_a_stale_ask_is_answered_after_what_made_it_so(self) -> None:
-        heard = Heard()
-        await self.done(self.broker.attend("algebra", heard.hear))
+    async def test_a_look_after_a_stale_ask_shows_what_made_it_so(self) -> None:
         law = self.broker.publish("algebra", b"law", under=None, key="settings", ruling=True)
         late = self.broker.publish("algebra", b"late", under=None)
         with self.assertRaises(Stale):
             await self.done(late)
-        self.assertEqual(heard.bodies, [b"law"])
-        await self.done(law)
+        look = await self.look()
+        self.assertEqual(look.law, await self.done(law))

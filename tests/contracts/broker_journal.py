@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from meet.errors import Stale
 from meet.events import Position
-from meet.feed import Look
 from meet.interfaces import Record
+from meet.look import Look
 from tests.contracts.broker_ground import BrokerGround
 from tests.contracts.hearing import Failing, Heard
 
@@ -46,10 +46,10 @@ class JournalContract(BrokerGround):
         for tries, pause in ((2, 1), (3, 2), (4, 4)):
             # It counts its try before it fails it: let that come first.
             await self.look()
-            self.clock.advance(pause - 0.1)
+            await self.pass_time(pause - 0.1)
             await self.say(b"fence", room="botany", key="x")
             self.assertEqual(len(observer.tries), tries - 1)
-            self.clock.advance(0.1)
+            await self.pass_time(0.1)
             await self.done(observer.tried(tries))
         self.assertEqual([told[0] for told in observer.tries], [b"one"] * 4)
 
@@ -69,7 +69,7 @@ class JournalContract(BrokerGround):
         await self.done(self.broker.journal("recorder", observe))
         await self.done(first)
         await self.look()
-        self.clock.advance(1)
+        await self.pass_time(1)
         await self.done(observer.upto(1))
         self.assertEqual(observer.bodies, [b"one"])
 
@@ -172,6 +172,7 @@ class JournalContract(BrokerGround):
         heard = Heard()
         await self.done(self.broker.attend("algebra", heard.hear))
         await self.done(self.broker.drop("algebra", b"forgotten"))
+        await self.done(heard.upto(1))
         self.assertEqual(heard.items, [(Position(former.epoch, 4), b"forgotten")])
         self.assertNotIn(b"what was said", self.files())
         for _ in range(2):
@@ -210,7 +211,7 @@ class JournalContract(BrokerGround):
         await self.say(b"one")
         await self.done(observer.tried(1))
         await self.done(self.broker.drop("algebra", b"forgotten"))
-        self.clock.advance(1)
+        await self.pass_time(1)
         await self.done(observer.upto(1))
         self.assertEqual([(record.position.seq, record.body) for record in observer.items], [(2, b"forgotten")])
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
 
 from meet.events import Position
-from meet.interfaces import Record
+from meet.interfaces import IWatch, Record
 
 
 class Heard:
@@ -37,10 +38,36 @@ class Heard:
 
     def _add(self, items: Sequence[Any]) -> None:
         self.items.extend(items)
+        self.told()
+
+    def told(self) -> None:
+        """There is more, or as much, in ``items``."""
         ready = [each for each in self._waiting if each[0] <= len(self.items)]
         self._waiting = [each for each in self._waiting if each[0] > len(self.items)]
         for _, done in ready:
             done.callback(self.items)
+
+
+@implementer(IWatch)
+class Watching:
+    """What one process is told of its broker and of others; ``orphans`` has room, keys and moment."""
+
+    def __init__(self) -> None:
+        self.aways: list[str] = []
+        self.backs = Heard()
+        self.orphans = Heard()
+
+    def away(self, reason: str) -> None:
+        self.aways.append(reason)
+
+    def back(self) -> None:
+        self.backs.items.append(None)
+        self.backs.told()
+
+    def orphaned(self, room: str, keys: Sequence[str], seen: float) -> Deferred[None]:
+        self.orphans.items.append((room, sorted(keys), seen))
+        self.orphans.told()
+        return succeed(None)
 
 
 class Failing(Heard):
