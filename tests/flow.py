@@ -115,6 +115,12 @@ class NoArchive:
     def record(self, records: Sequence[Record]) -> Deferred[None]:
         return succeed(None)
 
+    def living(self) -> Deferred[Sequence[tuple[str, str]]]:
+        return succeed([])
+
+    def memory(self, room: str, epoch: str, count: int) -> Deferred[Look]:
+        return succeed(Look(None, None, [], [], 0))
+
     def history(self, room: str, before: Position, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
         return succeed([])
 

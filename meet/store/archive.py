@@ -1,8 +1,11 @@
 """What is done to the archive's tables, each on a connection inside one transaction.
 
-The law: keeping is idempotent.  An entry is inserted or ignored by (room, epoch, number),
-and only one that was new changes its room's row, so a batch that comes twice, or late by
-another worker, leaves what it found.  Nothing is kept of a log that was forgotten.
+The law: keeping is idempotent.  An entry is kept by (room, epoch, number), and only one that
+was new changes its room's row, so a batch that comes twice, or late by another worker, leaves
+what it found.  Nothing is kept of a log that was forgotten, or that goes on in another.
+
+Only where a broker has lost entries and given their numbers again can two come under one
+number; the log that goes on from there tells which is whose, and that is what stays.
 
 Everything here blocks; `meet.store.sql` runs it on threads.
 """
@@ -16,22 +19,26 @@ from typing import Any
 import msgspec
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Insert, Table, and_, delete, select, update
+from sqlalchemy import Connection, Insert, Table, and_, delete, func, select, update
+from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from meet.events import KINDS, Closed, Event, Extended, Forgotten, Opened, Position, Presence, Retitled
+from meet.events import KINDS, Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
 from meet.interfaces import Record
+from meet.look import Look
 from meet.moments import DAY
 from meet.store.tables import ENTRIES, FORGOTTEN, ROOMS, fit
-from meet.wire import decode_event
+from meet.wire import decode_event, entry
 
 GRAVE_KEPT = 7 * DAY
 """Seconds that a forgotten log is known: far longer than any record is on its way."""
 
-_ROOMS_AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
+_AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 # Talk is what has no key (`meet.events`); a class cannot be asked for that without an event.
 _TALK = [kind.__name__.lower() for kind in KINDS if kind.key is Event.key and kind is not Forgotten]
+_NUMBERED = ["room", "epoch", "seq"]
+_SAYS = [column.name for column in ENTRIES.c if column.name not in _NUMBERED]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
 
@@ -71,19 +78,54 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
         event = decode_event(body)
         if isinstance(event, Presence):
             continue
-        if isinstance(event, Forgotten):
-            _insert(connection, ENTRIES, said)
+        if isinstance(event, Forgotten | Renewed):
+            _put(connection, said)
             said = []
+        if isinstance(event, Forgotten):
             _forget(connection, room, position.epoch, now)
             graves.add((room, position.epoch))
             forgot = True
-        elif event.key is None:
-            said.append(_row(room, position, event, body))
-        elif _insert(connection, ENTRIES, [_row(room, position, event, body)]):
+            continue
+        row = _row(room, position, event, body)
+        if event.key is None:
+            said.append(row)
+        elif _insert(connection, ENTRIES, [row]) or _replace(connection, row):
             _keep_room(connection, room, position.epoch, event)
-    _insert(connection, ENTRIES, said)
+        if isinstance(event, Renewed):
+            for former in {event.was, *event.before} - {position.epoch}:
+                _move(connection, room, former, position.epoch)
+                _bury(connection, room, former, now)
+                graves.add((room, former))
+    _put(connection, said)
     connection.execute(delete(FORGOTTEN).where(FORGOTTEN.c.at < int(now) - GRAVE_KEPT))
     return forgot
+
+
+def living(connection: Connection) -> list[tuple[str, str]]:
+    """Room and epoch of every log that is kept, in order."""
+    rows = connection.execute(select(ROOMS.c.room, ROOMS.c.epoch).order_by(ROOMS.c.room, ROOMS.c.epoch)).all()
+    return [(row.room, row.epoch) for row in rows]
+
+
+def memory(connection: Connection, room: str, epoch: str, count: int) -> Look:
+    """The log as it is kept: its newest number, its state, its newest ``count`` pieces of talk."""
+    mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
+    last = connection.execute(select(func.max(ENTRIES.c.seq)).where(mine)).scalar()
+    if last is None:
+        return Look(None, None, [], [], 0)
+    tail = talk_before(connection, room, Position(epoch, last + 1), count + 1)
+    floor = tail[0][0].seq if len(tail) > count else 0
+    state: dict[str, tuple[Position, bytes]] = {}
+    law = None
+    rows = select(ENTRIES.c.seq, ENTRIES.c.body).where(mine, ENTRIES.c.kind.not_in(_TALK)).order_by(ENTRIES.c.seq)
+    for seq, body in connection.execute(rows).all():
+        item = entry(Position(epoch, seq), bytes(body))
+        if item.event.ruling:
+            law = item.position
+        if item.event.key is not None:
+            state.pop(item.event.key, None)
+            state[item.event.key] = (item.position, item.body)
+    return Look(Position(epoch, last), law, list(state.values()), tail[-count:], floor)
 
 
 def talk_before(connection: Connection, room: str, before: Position, count: int) -> list[tuple[Position, bytes]]:
@@ -115,8 +157,8 @@ def _talk_of(room: str, epoch: str) -> Any:
 def _graves(connection: Connection, rooms: Iterable[str]) -> set[tuple[str, str]]:
     names = sorted(rooms)
     found: set[tuple[str, str]] = set()
-    for start in range(0, len(names), _ROOMS_AT_ONCE):
-        some = names[start : start + _ROOMS_AT_ONCE]
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
         rows = connection.execute(select(FORGOTTEN.c.room, FORGOTTEN.c.epoch).where(FORGOTTEN.c.room.in_(some)))
         found.update((row.room, row.epoch) for row in rows)
     return found
@@ -125,7 +167,27 @@ def _graves(connection: Connection, rooms: Iterable[str]) -> set[tuple[str, str]
 def _forget(connection: Connection, room: str, epoch: str, now: float) -> None:
     connection.execute(delete(ENTRIES).where(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch))
     connection.execute(delete(ROOMS).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch))
+    _bury(connection, room, epoch, now)
+
+
+def _bury(connection: Connection, room: str, epoch: str, now: float) -> None:
     _insert(connection, FORGOTTEN, [{"room": room, "epoch": epoch, "at": int(now)}])
+
+
+def _move(connection: Connection, room: str, former: str, epoch: str) -> None:
+    """What is kept of the log ``former`` is kept of ``epoch``, unless that has its own of the same number."""
+    there = connection.execute(select(ENTRIES.c.seq).where(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch))
+    seqs = [row.seq for row in there.all()]
+    theirs = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == former)
+    for start in range(0, len(seqs), _AT_ONCE):
+        connection.execute(delete(ENTRIES).where(theirs, ENTRIES.c.seq.in_(seqs[start : start + _AT_ONCE])))
+    connection.execute(update(ENTRIES).where(theirs).values(epoch=epoch))
+    begun = connection.execute(select(ROOMS.c.room).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch)).first()
+    row = and_(ROOMS.c.room == room, ROOMS.c.epoch == former)
+    if begun is None:
+        connection.execute(update(ROOMS).where(row).values(epoch=epoch))
+    else:
+        connection.execute(delete(ROOMS).where(row))
 
 
 def _keep_room(connection: Connection, room: str, epoch: str, event: Event) -> None:
@@ -180,6 +242,26 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     if not rows:
         return 0
     return connection.execute(_insert_or_ignore(connection.dialect.name, table), rows).rowcount
+
+
+def _put(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert ``rows`` into the entries, in place of others of their numbers."""
+    if rows:
+        connection.execute(_insert_or_replace(connection.dialect.name), rows)
+
+
+def _replace(connection: Connection, row: dict[str, Any]) -> bool:
+    """Let ``row`` stand in place of another of its number; whether there was one that is not the same."""
+    same = and_(*(ENTRIES.c[name] == row[name] for name in _NUMBERED))
+    return connection.execute(update(ENTRIES).where(same, ENTRIES.c.body != row["body"]).values(row)).rowcount > 0
+
+
+def _insert_or_replace(dialect: str) -> Insert:
+    if dialect in ("mysql", "mariadb"):
+        given = mysql_insert(ENTRIES)
+        return given.on_duplicate_key_update({name: given.inserted[name] for name in _SAYS})
+    insert = postgresql_insert(ENTRIES) if dialect == "postgresql" else sqlite_insert(ENTRIES)
+    return insert.on_conflict_do_update(index_elements=_NUMBERED, set_={name: insert.excluded[name] for name in _SAYS})
 
 
 def _insert_or_ignore(dialect: str, table: Table) -> Insert:

@@ -30,6 +30,7 @@ from meet.errors import Unavailable
 from meet.events import Position
 from meet.interfaces import IStore, Record
 from meet.limits import Limits
+from meet.look import Look
 from meet.store import archive
 
 if TYPE_CHECKING:
@@ -99,6 +100,14 @@ class SqlStore:
                 self._leave_no_bytes()
 
         return self._run(work)
+
+    def living(self) -> Deferred[Sequence[tuple[str, str]]]:
+        """Fires with room and epoch of every log that is recorded and not forgotten, in order."""
+        return self._look(archive.living)
+
+    def memory(self, room: str, epoch: str, count: int) -> Deferred[Look]:
+        """Fires with the log as it is recorded, for `IBroker.restore`."""
+        return self._look(lambda connection: archive.memory(connection, room, epoch, count))
 
     def history(self, room: str, before: Position, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
         """Fires with the newest ``count`` pieces of talk before ``before`` in its epoch, oldest first."""

@@ -14,8 +14,9 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from meet.errors import Unavailable
-from meet.events import Closed, Event, Extended, Forgotten, Joined, Left, Opened, Position, Retitled, Said
+from meet.events import Closed, Event, Extended, Forgotten, Joined, Left, Opened, Position, Renewed, Retitled, Said
 from meet.interfaces import IStore, Record
+from meet.look import Look
 from meet.moments import DAY, moment
 from meet.wire import encode
 
@@ -39,6 +40,10 @@ def said(seq: int, text: str, nick: str = "ann", room: str = "algebra", epoch: s
 
 def forgotten(seq: int, room: str = "algebra", epoch: str = "k3q") -> Record:
     return record(seq, Forgotten(at=moment(START)), room, epoch)
+
+
+def renewed(seq: int, epoch: str = "new", was: str = "k3q", before: tuple[str, ...] = ()) -> Record:
+    return record(seq, Renewed(at=moment(START), was=was, before=before), epoch=epoch)
 
 
 def pieces(*records: Record) -> list[tuple[Position, bytes]]:
@@ -189,6 +194,92 @@ class StoreContract:
                 assert word.encode() not in held
         for room, last in seqs.items():
             assert len(await self.all_of(store, room)) == last - 1
+
+    # A log that goes on in another, because the broker had lost some of it.
+
+    async def test_a_log_that_goes_on_takes_what_was_recorded_with_it(self):
+        store = await self.started()
+        lines = [said(2, "one"), said(3, "two")]
+        await store.record([opened(), *lines])
+        await store.record([renewed(6), said(4, "late", epoch="new"), said(7, "on", epoch="new")])
+        told = [said(2, "one", epoch="new"), said(3, "two", epoch="new"), said(4, "late", epoch="new")]
+        assert await self.all_of(store, epoch="new") == pieces(*told, said(7, "on", epoch="new"))
+        assert await self.all_of(store) == []
+        assert list(await store.living()) == [("algebra", "new")]
+
+    async def test_a_record_of_the_former_log_that_comes_late_is_not_kept(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "one")])
+        for _ in range(2):
+            await store.record([renewed(3)])
+            await store.record([opened(), said(2, "one"), said(9, "late")])
+        assert await self.all_of(store) == []
+        assert await self.all_of(store, epoch="new") == pieces(said(2, "one", epoch="new"))
+
+    async def test_a_log_renewed_within_one_batch_is_moved_too(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "one"), renewed(3), said(4, "two", epoch="new")])
+        assert await self.all_of(store, epoch="new") == pieces(said(2, "one", epoch="new"), said(4, "two", epoch="new"))
+
+    async def test_the_logs_before_are_moved_where_their_renewal_was_lost_too(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "one")])
+        await store.record([renewed(5, "newest", was="new", before=("k3q",)), said(6, "two", epoch="newest")])
+        assert len(await self.all_of(store, epoch="newest")) == 2
+        assert list(await store.living()) == [("algebra", "newest")]
+
+    async def test_of_two_under_one_number_the_new_log_says_which_stays(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "given the number again")])
+        lost = [said(2, "lost at first", epoch="new"), said(3, "given the number again", epoch="new")]
+        for _ in range(2):
+            await store.record([renewed(4), *lost])
+        assert await self.all_of(store, epoch="new") == pieces(*lost)
+
+    async def test_state_under_a_number_that_was_given_twice_counts(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "since")])
+        title = Retitled(at=moment(START), by="a", nick="ann", title="Lost at first")
+        await store.record([renewed(4), record(2, title, epoch="new"), said(3, "since", epoch="new")])
+        look = await store.memory("algebra", "new", 10)
+        assert (Position("new", 2), encode(title)) in look.kept
+        assert list(look.tail) == pieces(said(3, "since", epoch="new"))
+
+    async def test_a_renewed_log_is_forgotten_whole(self):
+        store = await self.started()
+        await store.record([opened(), said(2, "owlpost"), renewed(3), forgotten(4, epoch="new")])
+        assert list(await store.living()) == []
+        assert await self.all_of(store, epoch="new") == []
+        if (held := self.files()) is not None:
+            assert b"owlpost" not in held
+
+    async def test_living_logs_are_those_that_opened_and_are_not_forgotten(self):
+        store = await self.started()
+        await store.record([opened(), opened(room="biology"), said(2, "hi", room="chemistry")])
+        assert list(await store.living()) == [("algebra", "k3q"), ("biology", "k3q")]
+        await store.record([forgotten(3)])
+        assert list(await store.living()) == [("biology", "k3q")]
+
+    async def test_its_memory_is_the_log_without_people(self):
+        store = await self.started()
+        at = moment(START)
+        records = [
+            opened(),
+            record(2, Joined(at=at, by="a", nick="ann", via="web", host=True)),
+            said(3, "one"),
+            record(4, Retitled(at=at, by="a", nick="ann", title="Sums")),
+            said(5, "two"),
+            record(6, Extended(at=at, by="a", nick="ann", ends=at)),
+            record(7, Retitled(at=at, by="a", nick="ann", title="Sets")),
+            said(8, "three"),
+        ]
+        await store.record(records)
+        look = await store.memory("algebra", "k3q", 2)
+        assert (look.last, look.law, look.floor) == (Position("k3q", 8), Position("k3q", 6), 3)
+        assert list(look.kept) == pieces(records[0], records[5], records[6])
+        assert list(look.tail) == pieces(records[4], records[7])
+        assert (await store.memory("algebra", "k3q", 3)).floor == 0
+        assert await store.memory("algebra", "unknown", 3) == Look(None, None, [], [], 0)
 
     async def test_a_grave_is_kept_for_a_week_not_for_ever(self):
         clock = Clock()
