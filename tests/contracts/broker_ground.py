@@ -30,6 +30,7 @@ class BrokerGround:
 
     clock: Clock
     broker: Any
+    begins = 1_790_000_000.0
 
     def make(self, clock: Clock, limits: Limits) -> Any:
         """A broker that was not started, on what the last one of this test has left."""
@@ -42,6 +43,10 @@ class BrokerGround:
     def kill(self, broker: Any) -> None:
         """End what `another` gave as ``kill -9`` ends its process."""
         raise NotImplementedError
+
+    async def lose(self, room: str) -> None:
+        """Let the broker have lost all that it held of ``room``."""
+        await self.done(self.broker.drop(room, b"forgotten"))
 
     async def pass_time(self, seconds: float) -> None:
         """Let so much time pass, as the broker counts it."""
@@ -58,7 +63,7 @@ class BrokerGround:
     def setUp(self) -> Deferred[None]:
         self.others: list[Any] = []
         self.clock = Clock()
-        self.clock.advance(1_790_000_000)
+        self.clock.advance(self.begins)
         return ensureDeferred(self.begin())
 
     def tearDown(self) -> Deferred[None]:

@@ -68,7 +68,7 @@ class RestoreContract(BrokerGround):
         """What is known of a log that the broker has lost altogether."""
         await self.tell(*events)
         known = await self.look()
-        await self.done(self.broker.drop("algebra", b"forgotten"))
+        await self.lose("algebra")
         return known
 
     def renewed(self, look: Look) -> Renewed:

@@ -1,15 +1,18 @@
-"""What Redis answers, as words; and what somebody knows of a room, as the words that give it back.  Pure."""
+"""What Redis answers, as looks and ledgers; and a room that was restored, as the words that write it.  Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from meet.events import Closed, Event, Extended, Opened, Position, Presence, Said
-from meet.feed import Look
+from meet.broker.ledger import Ledger, Restored, Row
+from meet.events import Closed, Event, Extended, Opened, Position
 from meet.limits import Limits
+from meet.look import Look
 from meet.moments import DAY, seconds
 from meet.wire import decode_event
+
+Word = str | bytes | int
 
 MARGIN = DAY
 """Seconds for which a room's keys outlive the time at which the reaper should have dropped it."""
@@ -52,26 +55,42 @@ def till(events: Iterable[Event], limits: Limits) -> int | None:
     return None if ends is None else round(1000 * (ends + limits.grace + MARGIN))
 
 
-def state_words(known: Look) -> list[str | bytes | int]:
-    """The state that ``known`` remembers, as ``restore.lua`` takes it: key, number, event; presence is left out."""
-    words: list[str | bytes | int] = []
-    for position, body in known.kept:
-        event = decode_event(body)
-        if event.key is not None and not isinstance(event, Presence):
-            words += [event.key, position.seq, body]
-    return words
+def ledger_of(answer: Sequence[Any], epoch: str, limits: Limits) -> tuple[Ledger, dict[int, bytes]]:
+    """Read what ``whole.lua`` answers: the ledger, and where its talk is in the journal.
+
+    Of an unknown room it is a new one, of ``epoch``.
+    """
+    if not answer:
+        return Ledger(epoch, limits), {}
+    log, last, law, floor, kept, tail = answer
+    rows = []
+    for key, entry in zip(kept[::2], kept[1::2], strict=True):
+        number, _, body = entry.partition(b" ")
+        rows.append(Row(int(number), key.decode(), None, body))
+    places = {}
+    for name, fields in tail:
+        number = int(name.partition(b"-")[0])
+        rows.append(Row(number, None, None, fields[1]))
+        places[number] = fields[3]
+    rows.sort(key=lambda row: row.seq)
+    ledger = Ledger.rebuilt(
+        log.decode(), limits, last=int(last), law=int(law or 0), floor=int(floor), rows=rows, marks=()
+    )
+    return ledger, places
 
 
-def talk_words(known: Look, mark: Callable[[str], str]) -> list[str | bytes | int]:
-    """The talk that ``known`` remembers: number, event, and the key of its mark if it was said with a ref."""
-    words: list[str | bytes | int] = []
-    for position, body in known.tail:
-        event = decode_event(body)
-        said_once = isinstance(event, Said) and event.ref
-        words += [position.seq, body, mark(f"{event.by}:{event.ref}") if said_once else ""]  # type: ignore[attr-defined]
-    return words
-
-
-def ordered(known: Look) -> list[Event]:
-    """The state's events in the order of their numbers."""
-    return [decode_event(body) for _, body in sorted(known.kept, key=lambda item: item[0].seq)]
+def restored_words(restored: Restored, places: Mapping[int, bytes], mark: Callable[[str], str]) -> list[Word]:
+    """The last words of ``restore.lua``: how much of each follows, then state, talk, what is told, and marks."""
+    state: list[Word] = []
+    talk: list[Word] = []
+    marks: list[Word] = []
+    for row in restored.ledger.rows:
+        if row.key is not None:
+            state += [row.key, row.seq, row.body]
+            continue
+        talk += [row.seq, row.body, places.get(row.seq, b"")]
+        once = decode_event(row.body).once
+        if once is not None:
+            marks += [mark(once), row.seq]
+    told: list[Word] = [word for position, body in restored.records for word in (position.seq, body)]
+    return [len(state) // 3, len(talk) // 3, len(told) // 2, len(marks) // 2, *state, *talk, *told, *marks]

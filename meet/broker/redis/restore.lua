@@ -1,101 +1,55 @@
--- Give back what was lost of a room, in a new epoch: `IBroker.restore`.
+-- Let a room go on in a new epoch: the end of `IBroker.restore`.
 --
 -- KEYS  head tail kept owners holders journal asleep rooms grave
--- ARGV  room, the Renewed, a new epoch, epoch, newest number and floor of what is known,
---       channel, wake channel, shard, entries in the tail, milliseconds since 1970 until which the keys stay,
---       milliseconds for which marks stay, how many pieces of state and of talk follow,
---       state as key number body, talk as number body mark ('' for none)
--- Answers 1, or 0 if the broker lacks nothing of it or holds another log.
+-- ARGV  room, the log that is to go on ('' for none), the position it must stand at ('' for an unknown room),
+--       the new epoch, its newest number and its floor, the epochs it goes on from with spaces around each,
+--       channel, wake channel, shard, milliseconds since 1970 until which the keys stay, milliseconds for
+--       which marks stay, how many pieces of state, of talk, of what is told and of marks follow,
+--       state as key number body, talk as number body and its number in the journal or '',
+--       what is told as number body (the first is the Renewed), marks as key number
+-- Answers 1, or 0 if the room has changed since it was looked at, or 'dropped' if it must not come back.
 local head, tail, kept, owners, holders, journal, asleep, rooms, grave = unpack(KEYS)
-local room, renewed, fresh, epoch, newest, floor, channel, wake, shard, depth, till, stays, states, talks = unpack(ARGV, 1, 14)
-states, talks, newest, depth = tonumber(states), tonumber(talks), tonumber(newest), tonumber(depth)
-local ABOVE = 1000000  -- higher than what anybody may have numbered since the loss
+local room, known, stands, epoch, last, floor, was, channel, wake, shard, till, stays = unpack(ARGV, 1, 12)
+local states, talks, tolds, marks =
+    tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16])
 
-local had = redis.call('HMGET', head, 'epoch', 'last', 'floor', 'was')
-local was = had[4] or ' '
-local descends = had[1] == epoch or string.find(was, ' ' .. epoch .. ' ', 1, true)
-if had[1] and not descends then return 0 end
-if not had[1] and redis.call('GET', grave) == epoch then return 0 end
-local begins = tonumber(had[3] or floor)
+local had = redis.call('HMGET', head, 'epoch', 'last')
+if (had[1] and had[1] .. '.' .. had[2] or '') ~= stands then return 0 end
+if not had[1] and redis.call('GET', grave) == known then return 'dropped' end
 
--- What the broker still has, by number.
-local taken, talk = {}, {}
-for _, entry in ipairs(redis.call('XRANGE', tail, '-', '+')) do
-    local seq = tonumber(string.match(entry[1], '^%d+'))
-    talk[#talk + 1] = {seq, entry[2][2], entry[2][4]}
-    taken[seq] = entry[2][2]
+local at = 16
+local function take()
+    at = at + 1
+    return ARGV[at]
 end
-local state = {}
-local all = redis.call('HGETALL', kept)
-for each = 1, #all, 2 do
-    local seq, body = string.match(all[each + 1], '^(%d+) (.*)$')
-    state[all[each]] = {tonumber(seq), body}
-    taken[tonumber(seq)] = body
-end
-
--- What it lacks; a number that another entry has cannot be had again.
-local last = math.max(tonumber(had[2] or 0), newest)
-local lacking, at = {}, 14
+redis.call('DEL', tail, kept)
 for _ = 1, states do
-    local key, seq, body = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3]
-    at = at + 3
-    local there = state[key]
-    if not there or there[1] < seq then
-        if taken[seq] then
-            last = last + 1
-            seq = last
-        end
-        state[key] = {seq, body}
-        taken[seq] = body
-        lacking[#lacking + 1] = {seq, body}
-        redis.call('HSET', kept, key, string.format('%d ', seq) .. body)
-    end
+    local key, seq, body = take(), take(), take()
+    redis.call('HSET', kept, key, seq .. ' ' .. body)
 end
-local marks = {}
-for _ = 1, talks do
-    local seq, body, mark = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
-    at = at + 3
-    if seq > begins and taken[seq] ~= body then
-        if taken[seq] then
-            last = last + 1
-            seq = last
-        end
-        taken[seq] = body
-        talk[#talk + 1] = {seq, body, ''}
-        lacking[#lacking + 1] = talk[#talk]
-    end
-    if mark ~= '' and taken[seq] == body then marks[#marks + 1] = {mark, seq} end
+local talk = {}
+for _ = 1, talks do talk[#talk + 1] = {take(), take(), take()} end
+local journaled = {}
+local renewed
+for _ = 1, tolds do
+    local seq, body = take(), take()
+    renewed = renewed or {seq, body}
+    journaled[seq] = redis.call(
+        'XADD', journal, 'NOMKSTREAM', '*', 'r', room, 'p', epoch .. '.' .. seq, 'b', body) or ''
 end
-if #lacking == 0 and had[1] and (had[1] ~= epoch or tonumber(had[2]) >= newest) then return 0 end
-
-local seq = last + ABOVE
-local position = fresh .. '.' .. string.format('%d', seq)
-redis.call('XADD', journal, 'NOMKSTREAM', '*', 'r', room, 'p', position, 'b', renewed)
-for _, entry in ipairs(lacking) do
-    entry[3] = redis.call('XADD', journal, 'NOMKSTREAM', '*', 'r', room, 'p',
-        fresh .. '.' .. string.format('%d', entry[1]), 'b', entry[2]) or ''
+for _, entry in ipairs(talk) do
+    redis.call('XADD', tail, entry[1] .. '-0', 'b', entry[2], 'j', journaled[entry[1]] or entry[3])
 end
-
-table.sort(talk, function(one, other) return one[1] < other[1] end)
-redis.call('DEL', tail)
-for each = math.max(1, #talk - depth + 1), #talk do
-    local entry = talk[each]
-    redis.call('XADD', tail, string.format('%d-0', entry[1]), 'b', entry[2], 'j', entry[3])
+for _ = 1, marks do
+    local mark, seq = take(), take()
+    redis.call('SET', mark, epoch .. '.' .. seq, 'PX', stays)
 end
-if #talk > depth then begins = talk[#talk - depth][1] end
-redis.call('HSET', kept, 'renewed', string.format('%d ', seq) .. renewed)
-if had[1] and had[1] ~= epoch then was = was .. had[1] .. ' ' end
-if not string.find(was, ' ' .. epoch .. ' ', 1, true) then was = was .. epoch .. ' ' end
-redis.call('HSET', head, 'epoch', fresh, 'last', string.format('%d', seq), 'law', string.format('%d', seq),
-    'floor', string.format('%d', begins), 'was', was, 'till', till)
-for _, mark in ipairs(marks) do
-    redis.call('SET', mark[1], fresh .. '.' .. string.format('%d', mark[2]), 'PX', stays)
-end
+redis.call('HSET', head, 'epoch', epoch, 'last', last, 'law', last, 'floor', floor, 'was', was, 'till', till)
 for _, each in ipairs({head, tail, kept, owners, holders}) do redis.call('PEXPIREAT', each, till) end
 redis.call('ZADD', rooms, till, room)
-if redis.call('EXISTS', journal) == 1 and redis.call('EXISTS', asleep) == 1 then
+if redis.call('EXISTS', asleep) == 1 then
     redis.call('DEL', asleep)
     redis.call('PUBLISH', wake, shard)
 end
-redis.call('PUBLISH', channel, position .. ' ' .. renewed)
+redis.call('PUBLISH', channel, epoch .. '.' .. renewed[1] .. ' ' .. renewed[2])
 return 1

@@ -13,13 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 from meet.broker.ledger import new_epoch
 from meet.broker.redis.link import Word
 from meet.broker.redis.names import ROOM, SHARDS, Names, shard_of
-from meet.broker.redis.reading import look_of, ordered, position_of, state_words, talk_words, till
-from meet.broker.redis.scripts import DROP, HOLD, PUBLISH, READ, RESTORE
+from meet.broker.redis.reading import ledger_of, look_of, position_of, restored_words, till
+from meet.broker.redis.scripts import DROP, HOLD, PUBLISH, READ, RESTORE, WHOLE
 from meet.broker.redis.servers import Servers, first_of
 from meet.errors import Stale, Taken, Unavailable
 from meet.events import Forgotten, Position
-from meet.feed import Look
 from meet.limits import Limits
+from meet.look import Look, lineage
 from meet.moments import DAY
 from meet.wire import decode_event
 
@@ -28,6 +28,9 @@ _COPYING = 1000
 
 _GRAVE = 7 * DAY * 1000
 """Milliseconds for which a dropped log is known, so that nobody brings it back."""
+
+_RESTORES = 20
+"""How often a room that is talked in meanwhile is looked at anew, to give back what it lost."""
 
 _PAGE = 500
 """Records of a journal looked at in one go."""
@@ -192,32 +195,37 @@ class Rooms:
         await self._servers.ask(shard, "HDEL", self._names.of(shard, "wiping"), room)
 
     def restore(self, room: str, known: Look, renewed: bytes) -> Deferred[bool]:
-        """As `IBroker` says."""
+        """As `IBroker` says; a log that was dropped is not brought back."""
         if not self.open:
             return fail(closed())
         if known.last is None:
             return succeed(False)
+        return Deferred.fromCoroutine(self._restore(room, known, known.last.epoch, renewed))
+
+    async def _restore(self, room: str, known: Look, log: str, renewed: bytes) -> bool:
         shard, names = shard_of(room), self._names
-        keys = self._keys(shard, room)
-        keys.append(names.room(shard, "grave", room))
-        state = state_words(known)
-        talk = talk_words(known, lambda once: names.once(shard, room, once))
-        stays = till(ordered(known), self._limits)
-        if stays is None:
-            # Nothing says until when: as long as any room may live.
-            stays = round(1000 * (self._clock.seconds() + self._limits.longest_life))
-        words: list[Word] = [
-            room,
-            renewed,
-            self._epoch(),
-            known.last.epoch,
-            known.last.seq,
-            known.floor,
-            names.channel(room),
-        ]
-        words += [names.wake, shard, self._limits.entries_in_tail, stays, 1000 * self._limits.once_kept]
-        words += [len(state) // 3, len(talk) // 3, *state, *talk]
-        return RESTORE.run(self._servers, shard, keys, words).addCallback(bool)
+        keys = [*self._keys(shard, room), names.room(shard, "grave", room)]
+        for _ in range(_RESTORES):
+            whole = await WHOLE.run(self._servers, shard, keys[:3], [])
+            ledger, places = ledger_of(whole, self._epoch(), self._limits)
+            restored = ledger.restored(known, renewed, self._epoch(), self._clock.seconds())
+            if restored is None:
+                return False
+            after = restored.ledger
+            events = [decode_event(row.body) for row in after.rows]
+            stays = till((event for event in events if event.key is not None), self._limits)
+            if stays is None:
+                # Nothing says until when: as long as any room may live.
+                stays = round(1000 * (self._clock.seconds() + self._limits.longest_life))
+            former = lineage(after.look())
+            words: list[Word] = [room, log, str(ledger.look().last or ""), after.epoch, after.last, after.floor]
+            words += ["".join(f" {epoch}" for epoch in former) + " ", names.channel(room), names.wake, shard]
+            words += [stays, 1000 * self._limits.once_kept]
+            words += restored_words(restored, places, lambda once: names.once(shard, room, once))
+            answer = await RESTORE.run(self._servers, shard, keys, words)
+            if answer != 0:
+                return bool(answer == 1)
+        raise Unavailable("Too much is changing in this room to bring back what it lost.")
 
     def read(self, room: str) -> Deferred[Look]:
         """As `IBroker` says."""

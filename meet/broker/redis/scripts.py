@@ -30,6 +30,7 @@ class Script:
 
 PUBLISH = Script("publish")
 READ = Script("read")
+WHOLE = Script("whole")
 HOLD = Script("hold")
 DROP = Script("drop")
 RESTORE = Script("restore")
@@ -45,6 +46,7 @@ ACKNOWLEDGE = Script("acknowledge")
 ALL = (
     PUBLISH,
     READ,
+    WHOLE,
     HOLD,
     DROP,
     RESTORE,

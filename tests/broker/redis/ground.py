@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from typing import Any
 
-from twisted.internet.task import Clock
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
 
 from meet.broker.redis.address import read_address
 from meet.broker.redis.broker import RedisBroker
+from meet.broker.redis.names import shard_of, tag_of
 from meet.limits import Limits
 from tests.contracts.broker_ground import LIMITS, chance
 from tests.servers.redis import Redis
 
-PULSE = 0.2
+PULSE = 0.05
 """Seconds between two pulses of a process in these tests."""
 
 
 @cache
 def server() -> Redis:
     """One Redis for all tests of this run."""
-    redis = Redis()
-    redis.start()
-    return redis
+    return Redis().start()
 
 
 def with_prefix(url: str, prefix: str) -> str:
@@ -36,11 +38,19 @@ def broker_at(url: str, clock: Any, limits: Limits = LIMITS, pulse: float = PULS
     return RedisBroker(read_address(url), clock, chance, limits, pulse)
 
 
+def kill(broker: RedisBroker) -> Deferred[Any]:
+    """End it as ``kill -9`` would: it says nothing more to anybody."""
+    broker._standing._stopped = True
+    return broker._hearing.stop().addCallback(lambda _: broker._servers.stop())
+
+
 class RedisGround:
     """`make` for a test of the contract: each test has a prefix, so that none sees another's keys."""
 
     clock: Clock
+    begins = time.time()
     prefix = ""
+    timeout = 20
 
     @property
     def url(self) -> str:
@@ -50,13 +60,26 @@ class RedisGround:
         self.prefix = self.prefix or "t" + os.urandom(6).hex()
         return broker_at(with_prefix(self.url, self.prefix), clock, limits)
 
-    def another(self) -> Any:
+    def make_another(self) -> Any:
         return broker_at(with_prefix(self.url, self.prefix), self.clock)
 
-    def pass_time(self, seconds: float) -> None:
-        """Let ``seconds`` pass, for Redis too: what expires does so earlier by as much."""
+    def kill(self, broker: Any) -> None:
+        kill(broker)
+
+    async def lose(self, room: str) -> None:
+        """Let Redis have lost all that it held of ``room``."""
+        for key in server().command("KEYS", f"{self.prefix}:{{{tag_of(shard_of(room))}}}:*:{room}"):
+            server().command("DEL", key)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let ``seconds`` pass, for Redis too: what expires does so earlier by as much.
+
+        Pulses have a time of their own, in which they come so often that a few of them are soon missed.
+        """
         for key in server().command("KEYS", f"{self.prefix}:*"):
             left = server().command("PTTL", key)
             if left > 0:
                 server().command("PEXPIRE", key, max(1, left - int(1000 * seconds)))
+        if seconds >= 10:
+            await deferLater(reactor, 10 * PULSE)  # type: ignore[arg-type]
         self.clock.advance(seconds)

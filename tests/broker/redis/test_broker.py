@@ -17,7 +17,7 @@ from meet.events import Opened, Position, Renewed, Said
 from meet.interfaces import IWatch
 from meet.limits import Limits
 from meet.wire import encode
-from tests.broker.redis.ground import broker_at
+from tests.broker.redis.ground import broker_at, kill
 from tests.contracts.hearing import Heard
 from tests.servers.redis import Redis
 
@@ -269,6 +269,15 @@ class TroubleTests(Case):
         other = await self.another()
         self.assertEqual(await other.secret(), secret)
 
+    async def test_a_room_that_was_deleted_is_not_brought_back(self) -> None:
+        law = await self.broker.publish("algebra", b"law", under=None, key="law", ruling=True)
+        await self.broker.publish("algebra", line("hi"), under=law)
+        known = await self.broker.read("algebra")
+        await self.broker.drop("algebra", b"forgotten")
+        renewed = encode(Renewed(at="2026-11-24T15:00:00.000Z", was=law.epoch))
+        self.assertFalse(await self.broker.restore("algebra", known, renewed))
+        self.assertIsNone((await self.broker.read("algebra")).last)
+
 
 class ProcessTests(Case):
     async def test_a_process_that_dies_leaves_its_people_to_one_other(self) -> None:
@@ -281,7 +290,7 @@ class ProcessTests(Case):
         told = [watcher.told("orphaned") for watcher in watchers]
         for other, watcher in zip(others, watchers, strict=True):
             await other.watch(watcher)
-        await self.die(dying)
+        await kill(dying)
         first: Deferred[None] = Deferred()
         for each in told:
             each.addCallback(lambda _: first.called or first.callback(None))
@@ -289,12 +298,6 @@ class ProcessTests(Case):
         news = [item for watcher in watchers for item in watcher.news if item[0] == "orphaned"]
         self.assertEqual(news, [("orphaned", "algebra", ["who:ann"])])
         self.assertTrue(await others[0].let_go("algebra", "who:bob", "p2"))
-
-    async def die(self, broker: RedisBroker) -> None:
-        """End it as kill -9 would: it says nothing more to anybody."""
-        broker._standing._stopped = True
-        await broker._hearing.stop()
-        await broker._servers.stop()
 
     async def test_workers_share_a_journal_and_take_over(self) -> None:
         others = [self.broker, await self.another(), await self.another()]
@@ -308,7 +311,7 @@ class ProcessTests(Case):
                 count += 1
         await stops[0]()
         # One that is gone for good: what it has is another's after its time.
-        await self.die(others[1])
+        await kill(others[1])
         before = len(told[2].items)
         for room in rooms:
             await others[0].publish(room, line("last"), under=None)
