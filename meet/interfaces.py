@@ -160,9 +160,9 @@ class IBroker(Interface):
     def attend(room: str, hear: Hear) -> Deferred[None]:
         """Call ``hear(position, body)`` for every entry of ``room`` from now on.
 
-        Fires when the attendance holds: what is published after that is heard.  Live telling
-        is in order, at most once; numbers make loss visible and `read` restores it.  One
-        attendance a room and process.
+        Fires when the attendance holds: what is published after that is heard, and some that
+        was published just before may be.  Live telling is in order, at most once; numbers make
+        loss visible and `read` restores it.  One attendance a room and process.
         """
 
     def neglect(room: str) -> None:

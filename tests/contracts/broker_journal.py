@@ -51,7 +51,7 @@ class JournalContract(BrokerGround):
             self.assertEqual(len(observer.tries), tries - 1)
             await self.pass_time(0.1)
             await self.done(observer.tried(tries))
-        self.assertEqual([told[0] for told in observer.tries], [b"one"] * 4)
+        self.assertEqual([b"one" in told for told in observer.tries], [True] * 4)
 
     async def test_an_observer_that_raises_is_told_again(self) -> None:
         observer = Heard()
@@ -172,8 +172,9 @@ class JournalContract(BrokerGround):
         heard = Heard()
         await self.done(self.broker.attend("algebra", heard.hear))
         await self.done(self.broker.drop("algebra", b"forgotten"))
-        await self.done(heard.upto(1))
-        self.assertEqual(heard.items, [(Position(former.epoch, 4), b"forgotten")])
+        while heard.bodies[-1:] != [b"forgotten"]:
+            await self.done(heard.upto(len(heard.items) + 1))
+        self.assertEqual(heard.items[-1], (Position(former.epoch, 4), b"forgotten"))
         self.assertNotIn(b"what was said", self.files())
         for _ in range(2):
             self.assertEqual(await self.look(), Look(None, None, [], [], 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -16,16 +17,23 @@ from meet.broker.redis.broker import RedisBroker
 from meet.broker.redis.names import shard_of, tag_of
 from meet.limits import Limits
 from tests.contracts.broker_ground import LIMITS, chance
+from tests.servers.cluster import Cluster
 from tests.servers.redis import Redis
 
-PULSE = 0.05
-"""Seconds between two pulses of a process in these tests."""
+PULSE = 0.5
+"""Seconds between two pulses of a process in these tests; with three missed it counts as dead."""
 
 
 @cache
 def server() -> Redis:
     """One Redis for all tests of this run."""
     return Redis().start()
+
+
+@cache
+def cluster() -> Cluster:
+    """One Redis Cluster for all tests of this run, without replicas: nobody dies in it."""
+    return Cluster(replicas=0).start()
 
 
 def with_prefix(url: str, prefix: str) -> str:
@@ -48,13 +56,27 @@ class RedisGround:
     """`make` for a test of the contract: each test has a prefix, so that none sees another's keys."""
 
     clock: Clock
-    begins = time.time()
     prefix = ""
     timeout = 20
 
     @property
     def url(self) -> str:
         return server().url
+
+    def nodes(self) -> list[Redis]:
+        """Every server that has keys."""
+        return [server()]
+
+    def keys(self, pattern: str) -> Iterator[tuple[Redis, str]]:
+        """This test's keys like ``pattern``, and where each is."""
+        for node in self.nodes():
+            for key in node.command("KEYS", f"{self.prefix}:{pattern}"):
+                yield node, key
+
+    @property
+    def begins(self) -> float:
+        """Redis has a clock of its own."""
+        return time.time()
 
     def make(self, clock: Clock, limits: Limits) -> Any:
         self.prefix = self.prefix or "t" + os.urandom(6).hex()
@@ -68,18 +90,20 @@ class RedisGround:
 
     async def lose(self, room: str) -> None:
         """Let Redis have lost all that it held of ``room``."""
-        for key in server().command("KEYS", f"{self.prefix}:{{{tag_of(shard_of(room))}}}:*:{room}"):
-            server().command("DEL", key)
+        for node, key in self.keys(f"{{{tag_of(shard_of(room))}}}:*:{room}"):
+            node.command("DEL", key)
 
     async def pass_time(self, seconds: float) -> None:
         """Let ``seconds`` pass, for Redis too: what expires does so earlier by as much.
 
         Pulses have a time of their own, in which they come so often that a few of them are soon missed.
         """
-        for key in server().command("KEYS", f"{self.prefix}:*"):
-            left = server().command("PTTL", key)
-            if left > 0:
-                server().command("PEXPIRE", key, max(1, left - int(1000 * seconds)))
         if seconds >= 10:
-            await deferLater(reactor, 10 * PULSE)  # type: ignore[arg-type]
+            await deferLater(reactor, 5 * PULSE)  # type: ignore[arg-type]
+        for node, key in self.keys("*"):
+            left = node.command("PTTL", key)
+            if 0 < left <= 1000 * seconds:
+                node.command("DEL", key)
+            elif left > 0:
+                node.command("PEXPIRE", key, left - int(1000 * seconds))
         self.clock.advance(seconds)
