@@ -98,12 +98,14 @@ class RedisGround:
 
         Pulses have a time of their own, in which they come so often that a few of them are soon missed.
         """
-        if seconds >= 10:
-            await deferLater(reactor, 5 * PULSE)  # type: ignore[arg-type]
+        really = 5 * PULSE if seconds >= 10 else 0
+        if really:
+            await deferLater(reactor, really)  # type: ignore[arg-type]
+        earlier = round(1000 * (seconds - really))
         for node, key in self.keys("*"):
             left = node.command("PTTL", key)
-            if 0 < left <= 1000 * seconds:
+            if 0 < left <= earlier:
                 node.command("DEL", key)
             elif left > 0:
-                node.command("PEXPIRE", key, left - int(1000 * seconds))
+                node.command("PEXPIRE", key, left - earlier)
         self.clock.advance(seconds)
