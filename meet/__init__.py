@@ -6,11 +6,13 @@ The package is a staircase; a module imports only from floors below its own
 =====  ============================================================  ==================
 floor  modules                                                       knows
 =====  ============================================================  ==================
-6      ``tap`` ``options`` ``configuration`` ``ports`` ``logs``      everybody
+6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
+       ``listening`` ``logs``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
-                                                                     each other
+       ``monitoring``                                                each other
 4      ``hub`` ``outbox`` ``digest`` ``session`` ``presence``        the seams and
        ``recorder`` ``reaper`` ``admission`` ``writer`` ``house``    Twisted's core
+       ``health`` ``metrics``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look``                                             the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words

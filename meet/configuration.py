@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,19 @@ LIMITS_VARIABLE = "MEET_LIMITS"
 
 LOG_FORMS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warn", "error", "critical")
+
+DOORS = {"web": "http", "irc": "irc", "line": "line"}
+"""The doors by the names that ``serve`` takes, each with the option that says where it stands."""
+
+HEALTH = "tcp:8081:interface=127.0.0.1"
+"""Where health is told if nobody says where."""
+
+UNIX = "unix"
+"""The word of ``trust`` for whoever comes by a UNIX socket, which has no address."""
+
+_YES = ("1", "true", "yes", "on")
+_NO = ("0", "false", "no", "off")
+_PATH = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+\Z")
 
 _DIGITS_MOST = 18
 _SERVER_NAME = re.compile(
@@ -36,6 +50,8 @@ class Option:
     name: str
     default: str
     about: str
+    switch: bool = False
+    """Whether it stands alone on the command line, and is on or off elsewhere."""
 
     @property
     def variable(self) -> str:
@@ -50,6 +66,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("data", "meet-data", "the folder for Meet's files; it is made if it is absent"),
     Option("broker", "local:", "what numbers and remembers entries"),
     Option("store", "sqlite:", "where the archive is"),
+    Option("serve", "", "the doors that this process serves: any of web, irc and line, with commas"),
+    Option("record", "", "this process keeps the archive", switch=True),
+    Option("reap", "", "this process ends rooms and deletes them", switch=True),
+    Option("health", HEALTH, "where health and metrics are told: a port, or a Twisted endpoint; empty for nowhere"),
+    Option("at", "", "the path under which the pages stand, as /meet; empty for the one in public-url, or none"),
+    Option("trust", "", "the proxies that tell people's addresses: addresses, networks or unix, with commas"),
     Option("name", "meet.local", "what this server calls itself"),
     Option("public-url", "", "the address of the pages that share links show; empty for the one that was asked for"),
     Option("log", "text", "how the log is written: text or json"),
@@ -60,7 +82,12 @@ OPTIONS: tuple[Option, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What was decided.  ``http``, ``irc`` and ``line`` are ports or endpoints, empty for a closed door."""
+    """What was decided.
+
+    ``http``, ``irc``, ``line`` and ``health`` are ports or endpoints, empty for a closed door.
+    ``serve`` holds the doors that this process serves, by their names in `DOORS`; ``at`` begins
+    with a slash and does not end with one, or is empty; ``trust`` holds networks, and `UNIX`.
+    """
 
     http: str
     irc: str
@@ -68,6 +95,12 @@ class Configuration:
     data: Path
     broker: str
     store: str
+    serve: tuple[str, ...]
+    record: bool
+    reap: bool
+    health: str
+    at: str
+    trust: tuple[str, ...]
     name: str
     public_url: str
     log: str
@@ -76,9 +109,14 @@ class Configuration:
 
     @property
     def doors(self) -> dict[str, str]:
-        """Where each open door listens, by the name of its option."""
-        doors = {"http": self.http, "irc": self.irc, "line": self.line}
-        return {name: where for name, where in doors.items() if where}
+        """Where each door that this process serves listens, by the name of its option."""
+        places = {"http": self.http, "irc": self.irc, "line": self.line}
+        return {DOORS[name]: places[DOORS[name]] for name in self.serve}
+
+    @property
+    def opens_store(self) -> bool:
+        """Whether this process opens the store: to write it, or to show people what was said."""
+        return bool(self.serve) or self.record
 
 
 def configure(
@@ -107,6 +145,11 @@ def configure(
     changes = dict(file_limits)
     changes |= _limits(environment.get(LIMITS_VARIABLE, "").split(","), LIMITS_VARIABLE)
     changes |= _limits(limits, "--limit")
+    serve, record, reap = _roles(chosen)
+    origin, path = _public_url(chosen["public-url"])
+    at = _at(chosen["at"]) or path
+    if path and at != path:
+        raise ValueError(f"The options at and public-url name two paths, {at} and {path}: a proxy keeps the path.")
     return Configuration(
         http=chosen["http"],
         irc=chosen["irc"],
@@ -114,8 +157,14 @@ def configure(
         data=_data(chosen["data"]),
         broker=_needed("broker", chosen["broker"]),
         store=_needed("store", chosen["store"]),
+        serve=serve,
+        record=record,
+        reap=reap,
+        health=chosen["health"],
+        at=at,
+        trust=_trust(chosen["trust"]),
         name=_name(chosen["name"]),
-        public_url=_public_url(chosen["public-url"]),
+        public_url=f"{origin}{at}" if origin else "",
         log=_one_of("log", chosen["log"], LOG_FORMS),
         log_level=_one_of("log-level", chosen["log-level"], LOG_LEVELS),
         limits=Limits().but(changes),
@@ -130,10 +179,13 @@ def _toml(text: str) -> dict[str, Any]:
 
 
 def _file_options(written: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    known = {option.name for option in OPTIONS}
+    known = {option.name: option for option in OPTIONS}
     for name, value in written.items():
         if name not in known:
             raise ValueError(f"The configuration file sets {name}, which is not an option.")
+        if known[name].switch and isinstance(value, bool):
+            yield name, _YES[0] if value else _NO[0]
+            continue
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValueError(f"In the configuration file {name} must be text in quotes.")
         yield name, str(value)
@@ -157,6 +209,56 @@ def _limits(pairs: Sequence[str], where: str) -> dict[str, int]:
             raise ValueError(f"The limit {name} must be a whole number, not {value!r}.")
         changes[name] = int(value)
     return changes
+
+
+def _roles(chosen: Mapping[str, str]) -> tuple[tuple[str, ...], bool, bool]:
+    """What this process does: the doors that it serves, whether it records, whether it reaps.
+
+    Everything, unless one of the three is given; then only what is given.
+    """
+    open_doors = tuple(name for name, option in DOORS.items() if chosen[option])
+    if not any(chosen[name] for name in ("serve", "record", "reap")):
+        if not open_doors:
+            raise ValueError("Every door is closed. Give one of the options http, irc and line a port.")
+        return open_doors, True, True
+    named = [name.strip() for name in chosen["serve"].split(",") if name.strip()]
+    for name in named:
+        if name not in DOORS:
+            raise ValueError(f"The option serve takes web, irc and line, with commas, not {name!r}.")
+        if name not in open_doors:
+            raise ValueError(f"The option serve names {name}, but the option {DOORS[name]} is empty.")
+    serve = tuple(name for name in DOORS if name in named)
+    record, reap = _switch("record", chosen["record"]), _switch("reap", chosen["reap"])
+    if not (serve or record or reap):
+        raise ValueError("There is nothing left for this process to do. Give it serve, record or reap.")
+    return serve, record, reap
+
+
+def _switch(name: str, value: str) -> bool:
+    if value.lower() not in (*_YES, *_NO, ""):
+        raise ValueError(f"The option {name} is 1 or 0, not {value!r}.")
+    return value.lower() in _YES
+
+
+def _at(value: str) -> str:
+    path = value.rstrip("/")
+    if path and not _PATH.match(path):
+        raise ValueError(f"The option at takes a path such as /meet, not {value!r}.")
+    return path
+
+
+def _trust(value: str) -> tuple[str, ...]:
+    trusted = []
+    for each in (part.strip() for part in value.split(",")):
+        if not each:
+            continue
+        try:
+            trusted.append(each if each == UNIX else str(ip_network(each)))
+        except ValueError:
+            raise ValueError(
+                f"The option trust takes addresses and networks such as 127.0.0.1,10.0.0.0/8, not {each!r}."
+            ) from None
+    return tuple(trusted)
 
 
 def _needed(name: str, value: str) -> str:
@@ -183,17 +285,18 @@ def _name(value: str) -> str:
     return value
 
 
-def _public_url(value: str) -> str:
+def _public_url(value: str) -> tuple[str, str]:
+    """The address without its path, and the path, empty or with a slash before it and none behind it."""
     if not value:
-        return ""
+        return "", ""
     wrong = ValueError(f"The option public-url takes an address such as https://meet.example.org, not {value!r}.")
     try:
         parts = urlsplit(value)
         named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         raise wrong from None
-    # The pages stand at the root of their host, so a path would lead nowhere.
-    beyond = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+    path = parts.path.rstrip("/")
+    beyond = parts.query or parts.fragment or parts.username is not None or (path and not _PATH.match(path))
     if parts.scheme not in ("http", "https") or not named or beyond or not value.isascii() or " " in value:
         raise wrong
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}", path

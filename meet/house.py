@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from meet.admission import Admission
+from meet.health import Trouble
 from meet.hub import Hub
 from meet.interfaces import IStore
 from meet.limits import Limits
 from meet.session import Sessions
+
+
+def _no_trouble() -> Trouble | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,9 @@ class House:
     ``name`` is what the server calls itself, ``secret`` 32 bytes that only the processes of
     this broker know, ``random`` gives that many unpredictable bytes, ``public_url`` is the
     absolute address of the pages or empty, ``ports`` the port of each open door by its name.
+    ``at`` is the path under which the pages stand, without a slash at its end; ``trust`` the
+    networks, as text, and ``unix``, from which a proxy's word about addresses is taken;
+    ``trouble()`` what keeps this process from delivering.
     """
 
     hub: Hub
@@ -34,3 +42,6 @@ class House:
     name: str
     public_url: str
     ports: dict[str, int]
+    at: str = ""
+    trust: tuple[str, ...] = ()
+    trouble: Callable[[], Trouble | None] = _no_trouble

@@ -69,6 +69,10 @@ class Hub:
         self._told: list[Told] = []
         self._stopped = False
 
+    def __len__(self) -> int:
+        """How many rooms are in memory."""
+        return len(self._rooms)
+
     def follow(self, told: Told) -> None:
         """Call ``told(room, entries)`` for what becomes true in any room that is attended here.
 

@@ -5,7 +5,7 @@ Each has one contract test class in ``tests/contracts/`` that every implementati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -205,6 +205,13 @@ class IBroker(Interface):
         ``under`` is given and is not the position of the room's newest ruling, nothing happens
         but that it fails as `Stale`: the name may have gone to another room since.
         """
+
+
+class IMeasured(Interface):
+    """A broker that can say how much it holds, which none has to."""
+
+    def sizes() -> Deferred[Mapping[str, int]]:
+        """Fires with the bytes that the broker holds of each room, about; may fail with `Unavailable`."""
 
 
 class IStore(Interface):

@@ -26,9 +26,14 @@ class MeetOptions(Options):
     synopsis = "[options]"
     longdesc = "Opens rooms that browsers, IRC clients, nc and scripts enter. The manual is docs/manual.md."
     optParameters: ClassVar = [
-        *([option.name, None, None, f"{option.about} [default: {option.default}]"] for option in OPTIONS),
+        *(
+            [option.name, None, None, f"{option.about} [default: {option.default}]"]
+            for option in OPTIONS
+            if not option.switch
+        ),
         ["config", None, None, "a TOML file with these options and a table [limits]"],
     ]
+    optFlags: ClassVar = [[option.name, None, option.about] for option in OPTIONS if option.switch]
 
     configuration: Configuration
 
@@ -61,7 +66,9 @@ class MeetOptions(Options):
 
     def postOptions(self) -> None:
         """Build `configuration`; raises `UsageError` with one sentence."""
-        given = {name: value for name, value in self.items() if value is not None}
+        switches = {option.name for option in OPTIONS if option.switch}
+        given = {name: value for name, value in self.items() if value is not None and name not in switches}
+        given |= {name: "1" for name in switches if self[name]}
         path = given.pop("config", None) or os.environ.get(_CONFIG_VARIABLE, "")
         try:
             self.configuration = configure(given, self._limits, os.environ, _text(path) if path else "")

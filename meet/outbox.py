@@ -26,11 +26,12 @@ class _Audience:
 
 
 class Outbox:
-    """The listeners of this process, by room and format."""
+    """The listeners of this process, by room and format.  ``delivered`` counts entries, for each who was told."""
 
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
+        self.delivered = 0
         self._clock = clock
         self._rooms: dict[str, _Audience] = {}
         self._due: set[str] = set()
@@ -90,6 +91,7 @@ class Outbox:
             whole = b"".join(piece for _, piece in pieces)
             if not whole:
                 continue
+            self.delivered += len(listeners) * sum(1 for _, piece in pieces if piece)
             for listener in list(listeners):
                 data = whole
                 if listener.skips in authors:

@@ -7,14 +7,11 @@ in before everything behind the door stands.
 
 from __future__ import annotations
 
-import errno
-import socket
 from typing import Any, cast
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -31,8 +28,7 @@ from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWr
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-_QUEUE = 1024
-"""Connections that may wait in the kernel: after a restart everybody is back at once."""
+from meet.listening import SHARED, EveryAddress, SharedAddress, begin_sharing, end_sharing
 
 _PORT_MOST = 65_535
 
@@ -41,22 +37,22 @@ _INTRODUCTION = 10.0
 
 _PROXY = "haproxy:"
 
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL, errno.ENOPROTOOPT)
-
 
 class CannotStart(Exception):
     """Something that an operator must mend keeps Meet from starting; its text is the sentence that says what."""
 
 
 def endpoint(door: str, where: str, reactor: Any) -> IStreamServerEndpoint:
-    """The endpoint for ``where``: a bare port means all addresses, everything else is Twisted's.
+    """The endpoint for ``where``: a bare port means all addresses, ``reuse:`` a port that several processes have.
 
-    Raises `ValueError` with one sentence, which names the option ``door``.
+    Everything else is Twisted's.  Raises `ValueError` with one sentence, which names the option ``door``.
     """
     if where.isascii() and where.isdigit():
         if len(where) > len(str(_PORT_MOST)) or int(where) > _PORT_MOST:
             raise ValueError(f"The option {door} takes a port up to {_PORT_MOST}, not {where}.")
         return EveryAddress(reactor, int(where))
+    if where.startswith(SHARED):
+        return _shared(door, where, reactor)
     if where.startswith(_PROXY):
         return Introduced(reactor, endpoint(door, where.removeprefix(_PROXY), reactor))
     try:
@@ -68,37 +64,13 @@ def endpoint(door: str, where: str, reactor: Any) -> IStreamServerEndpoint:
         raise ValueError(f"The option {door} takes a port or an endpoint, not {where!r} ({reason}).") from None
 
 
-@implementer(IStreamServerEndpoint)
-class EveryAddress:
-    """One TCP port on every address of this machine: IPv6 and IPv4 by one socket, or IPv4 alone where that is all.
-
-    Twisted's own ``tcp6:`` endpoint leaves it to the system whether IPv4 is meant too.
-    """
-
-    def __init__(self, reactor: Any, port: int) -> None:
-        self._reactor = reactor
-        self._port = port
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Fires at once with the port, or fails with `CannotListenError`."""
-        try:
-            bound = self._bound()
-        except OSError as problem:
-            return fail(CannotListenError("", self._port, problem))  # type: ignore[no-untyped-call]
-        try:
-            # The reactor works on a copy.
-            port: IListeningPort = self._reactor.adoptStreamPort(bound.fileno(), bound.family, protocolFactory)
-            return succeed(port)
-        finally:
-            bound.close()
-
-    def _bound(self) -> socket.socket:
-        try:
-            return _listening(socket.AF_INET6, "::", self._port)
-        except OSError as problem:
-            if problem.errno not in _NO_IPV6:
-                raise
-            return _listening(socket.AF_INET, "0.0.0.0", self._port)
+def _shared(door: str, where: str, reactor: Any) -> SharedAddress:
+    port, _, rest = where.removeprefix(SHARED).partition(":")
+    address = rest.removeprefix("interface=").replace("\\", "")
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_PORT_MOST)) else 0
+    if not 0 < number <= _PORT_MOST or (rest and not rest.startswith("interface=")):
+        raise ValueError(f"The option {door} takes {SHARED}8080 or {SHARED}8080:interface=127.0.0.1, not {where!r}.")
+    return SharedAddress(reactor, number, address)
 
 
 @implementer(IStreamServerEndpoint)
@@ -179,21 +151,6 @@ class _Anteroom(Protocol):
         self.waiting += data
 
 
-def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        bound.bind((address, port))
-        bound.listen(_QUEUE)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
 class Entrance:
     """The port of one door: bound, then opened, then closed."""
 
@@ -202,6 +159,8 @@ class Entrance:
         self.door = door
         self._where = where
         self._endpoint = endpoint(door, where, reactor)
+        self._clock = reactor
+        self._shared = where.removeprefix(_PROXY).startswith(SHARED)
         self._threshold = _Threshold()
         self._port: IListeningPort | None = None
         self._closed = False
@@ -226,15 +185,22 @@ class Entrance:
     def open(self, factory: IProtocolFactory) -> None:
         """Let people in: whoever waits, and whoever comes, meets ``factory``."""
         self._threshold.let_in(factory)
+        if self._shared:
+            begin_sharing(self._port)
         if isinstance(self._port, FileDescriptor):
             self._port.resumeProducing()
 
     def close(self) -> Deferred[None]:
-        """Take no more connections; fires when the port is free."""
+        """Take no more connections; fires when the port is free.
+
+        Who was on the way to a port that others have too is still let in before.
+        """
         self._closed = True
         port, self._port = self._port, None
         if port is None:
             return succeed(None)
+        if self._shared and self._threshold.is_open:
+            return end_sharing(port, self._clock)
         return maybeDeferred(port.stopListening).addCallback(lambda _: None)
 
     def _bound(self, port: IListeningPort) -> Deferred[None]:
@@ -260,6 +226,10 @@ class _Threshold(Factory):
 
     def __init__(self) -> None:
         self._inside: IProtocolFactory | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._inside is not None
 
     def let_in(self, factory: IProtocolFactory) -> None:
         self._inside = factory

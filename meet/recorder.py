@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -87,20 +87,30 @@ class Recorder(Following):
     def __init__(self, broker: IBroker, store: IStore, clock: IReactorTime) -> None:
         super().__init__(broker, clock, "recorder", self._record)
         self._store = store
-        self._away = False
+        self._away = ""
+
+    def probe(self) -> Deferred[None]:
+        """Try the store out: it answers, and did not refuse what it was given last.
+
+        Fires when it has answered; fails with `Unavailable`.
+        """
+        if self._away:
+            return fail(Unavailable(self._away))
+        return self._store.transcript("", "", 0, 1).addCallback(lambda _: None)
 
     def _record(self, records: Sequence[Record]) -> Deferred[None]:
         return self._store.record(records).addCallbacks(self._recorded, self._refused)
 
     def _recorded(self, _: None) -> None:
         if self._away:
-            self._away = False
+            self._away = ""
             self.log.info("The store is back, recording goes on.")
 
     def _refused(self, failure: Failure) -> Failure:
-        if isinstance(failure.value, Unavailable) and not self._away:
-            self._away = True
-            self.log.warn("The store is away, the journal keeps what it misses: {reason}", reason=failure.value)
+        if isinstance(failure.value, Unavailable):
+            if not self._away:
+                self.log.warn("The store is away, the journal keeps what it misses: {reason}", reason=failure.value)
+            self._away = str(failure.value) or "The store is away."
         return failure
 
 

@@ -8,12 +8,14 @@ is kept for them for a grace time, and until it ends nobody is told that they le
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from meet import names
 from meet.admission import Admission
@@ -25,6 +27,8 @@ from meet.hub import Hub
 from meet.interfaces import IListener
 from meet.limits import Bucket, Limits
 from meet.roster import Participant
+
+_T = TypeVar("_T")
 
 _TOKEN_SHORTEST = 8
 _TOKEN_LONGEST = 128
@@ -87,6 +91,9 @@ class Session:
 
         Fires with the position of what became true.  Fails with `Refused`.
         """
+        return self._owner.counted(self._ask_in_turn(command))
+
+    def _ask_in_turn(self, command: Command) -> Deferred[Position]:
         if isinstance(command, Leave):
             return self.leave(command.because)
         if len(self._lock.waiting) >= _ASKS_UNDER_WAY:
@@ -206,7 +213,10 @@ class Session:
 
 
 class Sessions:
-    """All sessions of this process, and the ways in."""
+    """All sessions of this process, and the ways in.
+
+    ``asks`` counts what was asked, joins and openings too, ``refusals`` what was refused, by its code.
+    """
 
     log = Logger()
 
@@ -221,6 +231,8 @@ class Sessions:
         self.hub = hub
         self.clock = clock
         self.limits = limits
+        self.asks = 0
+        self.refusals: Counter[str] = Counter()
         self._admission = admission
         self._random = random
         self._sessions: dict[tuple[str, str], Session] = {}
@@ -238,14 +250,24 @@ class Sessions:
         """The session in ``room`` that ``token`` belongs to, if it is in this process."""
         return self._sessions.get((room, names.digest(token)))
 
-    @inlineCallbacks
     def open(
         self, name: str, *, address: str, ends: float, title: str = "", limit: int | None = None
-    ) -> Generator[Deferred[Any], Any, tuple[str, str]]:
+    ) -> Deferred[tuple[str, str]]:
         """Open the room ``name`` until ``ends`` (seconds since 1970).
 
         Fires with the room's folded name and its host key.  Fails with `Refused`.
         """
+        return self.counted(self._open(name, address, ends, title, limit))
+
+    def counted(self, asked: Deferred[_T]) -> Deferred[_T]:
+        """``asked``, counted, and once more by its code if it is refused."""
+        self.asks += 1
+        return asked.addErrback(self._count_refusal)
+
+    @inlineCallbacks
+    def _open(
+        self, name: str, address: str, ends: float, title: str, limit: int | None
+    ) -> Generator[Deferred[Any], Any, tuple[str, str]]:
         room = names.room_name(name)
         self._admission.open(address, self.clock.seconds())
         host_key = self._secret()
@@ -258,7 +280,6 @@ class Sessions:
         yield self.hub.ask(room, "", command)
         return room, host_key
 
-    @inlineCallbacks
     def join(
         self,
         name: str,
@@ -268,7 +289,7 @@ class Sessions:
         nick: str = "",
         token: str = "",
         host_key: str = "",
-    ) -> Generator[Deferred[Any], Any, Session]:
+    ) -> Deferred[Session]:
         """Bring somebody into the room ``name``, or back into it.
 
         With the ``token`` of one whose place is still kept they are that same participant,
@@ -277,6 +298,12 @@ class Sessions:
         caller attaches to it or touches it.  Fails with `Refused`: ``no-session`` if there is
         neither a place nor a nick, and what the room's law says.
         """
+        return self.counted(self._come(name, via, address, nick, token, host_key))
+
+    @inlineCallbacks
+    def _come(
+        self, name: str, via: str, address: str, nick: str, token: str, host_key: str
+    ) -> Generator[Deferred[Any], Any, Session]:
         room = names.room_name(name)
         if token and not _TOKEN_SHORTEST <= len(token) <= _TOKEN_LONGEST:
             raise Refused("bad-input", f"A token has {_TOKEN_SHORTEST} to {_TOKEN_LONGEST} characters.")
@@ -355,6 +382,11 @@ class Sessions:
         session = Session(self, feed, self.hub.hold(feed.name), identity, via, token)
         self._sessions[feed.name, identity] = session
         return session
+
+    def _count_refusal(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, Refused):
+            self.refusals[failure.value.code] += 1
+        return failure
 
     def _secret(self) -> str:
         return urlsafe_b64encode(self._random(18)).decode()

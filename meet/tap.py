@@ -11,7 +11,7 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
@@ -30,10 +30,13 @@ from twisted.python.logfile import LogFile
 from meet import logs
 from meet.admission import Admission
 from meet.broker import broker_for
-from meet.configuration import Configuration
+from meet.configuration import HEALTH, Configuration
 from meet.errors import GOODBYES, Goodbye, Unavailable
+from meet.health import Health, Probe
 from meet.house import House
 from meet.hub import Hub
+from meet.metrics import Metrics
+from meet.monitoring import Monitoring
 from meet.options import MeetOptions as Options
 from meet.ports import CannotStart, Entrance
 from meet.presence import adopt_the_lost
@@ -48,9 +51,10 @@ __all__ = ["MeetService", "Options", "makeService"]
 DOORS = {"http": "meet.web", "irc": "meet.irc", "line": "meet.line"}
 """The package of each door, by its option.  One that is closed is not even imported."""
 
-_GOODBYE = 2.6
+_GOODBYE = 2.4
+_PORTS = 0.4
 _CLOSING = 0.3
-"""Seconds that people have to take their goodbye, and that each other part has to end: 4.7 in all."""
+"""Seconds that people have to take their goodbye, the ports to close, and each other part to end: 4.9 in all."""
 
 
 class Gateway(Protocol):
@@ -99,8 +103,6 @@ class MeetService(Service):
         data = configuration.data.absolute()
         self._reactor = reactor
         self._configuration = configuration
-        if not configuration.doors:
-            raise ValueError("Every door is closed. Give one of the options http, irc and line a port.")
         self.broker = broker_for(configuration.broker, data=data, clock=reactor, random=os.urandom, limits=limits)
         self.store = store_for(configuration.store, data=data, clock=reactor, limits=limits)
         self.hub = Hub(self.broker, reactor, limits)
@@ -108,7 +110,14 @@ class MeetService(Service):
         self.sessions = Sessions(self.hub, self.admission, reactor, limits, os.urandom)
         self.recorder = Recorder(self.broker, self.store, reactor)
         self.reaper = Reaper(self.broker, reactor, limits)
+        probes: dict[str, Probe] = {"broker": self.broker.probe}
+        if configuration.record:
+            probes["store"] = self.recorder.probe
+        self.health = Health(reactor, probes)
+        metrics = Metrics(self.broker, self.hub, self.sessions, self.health)
+        self.monitoring = Monitoring(self.health, metrics.text, reactor)
         self.entrances = [Entrance(door, where, reactor) for door, where in configuration.doors.items()]
+        self.side_entrance = Entrance("health", configuration.health, reactor) if configuration.health else None
         self.gateways: list[Gateway] = []
         self.leave: Callable[[int, bool], None] = _stay
         self._binding: list[Deferred[None]] = []
@@ -127,6 +136,15 @@ class MeetService(Service):
         """Take the ports, while there may be rights for them that end with the next step.  Raises `CannotStart`."""
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         self._binding = [_at_once(entrance.bind()) for entrance in self.entrances]
+        if self.side_entrance is not None:
+            self._binding.append(_at_once(self.side_entrance.bind().addErrback(self._without_health)))
+
+    def _without_health(self, failure: Failure) -> None:
+        """Where nobody said where health is told, a second Meet on this machine does without."""
+        if self._configuration.health != HEALTH:
+            failure.raiseException()
+        self.side_entrance = None
+        self.log.warn("Health and metrics are told nowhere. {problem}", problem=failure.value)
 
     def startService(self) -> None:
         """Begin.  Raises `CannotStart` for what shows at once; what shows later ends the process."""
@@ -137,35 +155,59 @@ class MeetService(Service):
         self._opening.addErrback(self._not_opened)
 
     async def _open(self, begun: Deferred[None]) -> None:
+        configuration = self._configuration
+        if self.side_entrance is not None:
+            self.side_entrance.open(self.monitoring)
         await begun
-        await self.store.start()
-        self.recorder.startService()
-        self.reaper.startService()
+        if configuration.opens_store:
+            await self.store.start()
+        if configuration.record:
+            self.recorder.startService()
+        if configuration.reap:
+            self.reaper.startService()
         await gatherResults(self._binding, consumeErrors=True)
+        if self.entrances:
+            await self._serve()
+        self.health.begin()
+        self.log.info(
+            "Meet {version} is open: {doing}. Its files are in {data}.",
+            version=VERSION,
+            doing=", ".join(self._doing()),
+            data=configuration.data.absolute(),
+        )
+
+    async def _serve(self) -> None:
+        """Open the doors."""
+        configuration = self._configuration
         house = House(
             hub=self.hub,
             sessions=self.sessions,
             admission=self.admission,
             archive=self.store,
             clock=self._reactor,
-            limits=self._configuration.limits,
+            limits=configuration.limits,
             random=os.urandom,
             secret=await self.broker.secret(),
-            name=self._configuration.name,
-            public_url=self._configuration.public_url,
+            name=configuration.name,
+            public_url=configuration.public_url,
             ports={entrance.door: entrance.number for entrance in self.entrances},
+            at=configuration.at,
+            trust=configuration.trust,
+            trouble=lambda: self.health.trouble,
         )
         await adopt_the_lost(self.broker, self.hub, self.sessions)
         for entrance in self.entrances:
             gateway = import_module(DOORS[entrance.door]).make_gateway(house)
             self.gateways.append(gateway)
             entrance.open(gateway.factory)
-        self.log.info(
-            "Meet {version} is open: {doors}. Its files are in {data}.",
-            version=VERSION,
-            doors=", ".join(f"{entrance.door} {entrance.place}" for entrance in self.entrances),
-            data=self._configuration.data.absolute(),
-        )
+
+    def _doing(self) -> Iterator[str]:
+        """What this process does, for the log."""
+        yield from (f"{entrance.door} {entrance.place}" for entrance in self.entrances)
+        if not self.entrances or not (self._configuration.record and self._configuration.reap):
+            yield from (role for role in ("record", "reap") if getattr(self._configuration, role))
+        if self.side_entrance is not None:
+            yield f"health {self.side_entrance.place}"
 
     def _not_opened(self, failure: Failure) -> None:
         problem = failure.value
@@ -185,8 +227,9 @@ class MeetService(Service):
     async def _close(self) -> bool:
         """End every part, the way in first; whether each ended in its time."""
         goodbye = GOODBYES["shutting-down"]
+        self.health.stop()
         steps: list[tuple[str, float, Callable[[], Any]]] = [
-            ("The ports", _CLOSING, lambda: gatherResults([entrance.close() for entrance in self.entrances])),
+            ("The ports", _PORTS, lambda: gatherResults([entrance.close() for entrance in self.entrances])),
             ("Accepting", _CLOSING, lambda: gatherResults([gateway.stop_accepting() for gateway in self.gateways])),
             ("Goodbye", _GOODBYE, lambda: gatherResults([gateway.say_goodbye(goodbye) for gateway in self.gateways])),
             ("The sessions", _CLOSING, lambda: self.sessions.stop(goodbye)),
@@ -196,6 +239,9 @@ class MeetService(Service):
             ("The store", _CLOSING, self.store.stop),
             ("The broker", _CLOSING, self.broker.stop),
         ]
+        if self.side_entrance is not None:
+            # The last, so that it tells to the end how it goes.
+            steps.append(("Health", _CLOSING, self.side_entrance.close))
         return all([await self._step(*step) for step in steps])
 
     async def _step(self, what: str, most: float, end: Callable[[], Any]) -> bool:
@@ -216,6 +262,7 @@ class MeetService(Service):
         return Deferred.fromCoroutine(self._close()).addCallback(self._ended)
 
     def _ended(self, in_time: bool) -> None:
+        self.monitoring.cut()
         self.log.info("Meet has ended.")
         self.leave(1 if self._failed else 0, in_time)
 

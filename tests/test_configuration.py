@@ -24,16 +24,27 @@ class Precedence(SynchronousTestCase):
         assert configuration.doors == {"http": "100", "irc": "20", "line": "3"}
 
     def test_every_option_can_be_set_in_all_three_places(self) -> None:
-        values = {"log": "json", "log-level": "debug", "public-url": "https://a.example", "name": "a.example"}
+        values = {
+            "log": ("json", "json"),
+            "log-level": ("debug", "debug"),
+            "public-url": ("https://a.example", "https://a.example"),
+            "name": ("a.example", "a.example"),
+            "serve": ("line, web", ("web", "line")),
+            "record": ("1", True),
+            "reap": ("on", True),
+            "at": ("/meet/", "/meet"),
+            "trust": ("127.0.0.1, 10.0.0.0/8,unix", ("127.0.0.1/32", "10.0.0.0/8", "unix")),
+            "data": ("word:", Path("word:")),
+        }
         for option in OPTIONS:
-            value = values.get(option.name, "word:")
+            value, meant = values.get(option.name, ("word:", "word:"))
             attribute = option.name.replace("-", "_")
             for configuration in (
                 configure({option.name: value}),
                 configure({}, environment={option.variable: value}),
                 configure({}, file=f'{option.name} = "{value}"'),
             ):
-                assert str(getattr(configuration, attribute)) == value
+                assert getattr(configuration, attribute) == meant
 
     def test_limits_come_from_all_three_too(self) -> None:
         limits = configure(
@@ -50,6 +61,46 @@ class Precedence(SynchronousTestCase):
 
     def test_other_variables_of_that_beginning_are_somebody_elses(self) -> None:
         configure({}, environment={"MEET_PORT_8080_TCP": "tcp://10.0.0.1:8080"})
+
+
+class Roles(SynchronousTestCase):
+    def roles(self, *arguments: object, **named: object) -> tuple[list[str], bool, bool]:
+        configuration = configure(*arguments, **named)  # type: ignore[arg-type]
+        return list(configuration.doors), configuration.record, configuration.reap
+
+    def test_one_process_does_everything(self) -> None:
+        assert self.roles({}) == (["http", "irc", "line"], True, True)
+        assert self.roles({"line": ""}) == (["http", "irc"], True, True)
+
+    def test_as_soon_as_one_is_given_only_what_is_given_is_done(self) -> None:
+        assert self.roles({"serve": "web"}) == (["http"], False, False)
+        assert self.roles({"serve": "line,irc"}) == (["irc", "line"], False, False)
+        assert self.roles({"record": "1"}) == ([], True, False)
+        assert self.roles({"reap": "1"}) == ([], False, True)
+        assert self.roles({"serve": "web", "reap": "1"}) == (["http"], False, True)
+
+    def test_they_can_be_given_in_different_places(self) -> None:
+        environment = {"MEET_RECORD": "1"}
+        assert self.roles({"reap": "1"}, environment=environment) == ([], True, True)
+        assert self.roles({}, environment=environment, file='serve = "irc"\nreap = true\n') == (["irc"], True, True)
+        assert self.roles({}, environment={"MEET_RECORD": "0"}, file="record = true\nreap = true") == ([], False, True)
+
+    def test_an_empty_word_gives_nothing(self) -> None:
+        assert self.roles({"serve": ""}, environment={"MEET_RECORD": ""}) == (["http", "irc", "line"], True, True)
+
+
+class Paths(SynchronousTestCase):
+    def test_the_path_stands_in_the_public_address_too(self) -> None:
+        for options in (
+            {"at": "/a/meet", "public-url": "https://a.example"},
+            {"public-url": "https://a.example/a/meet/"},
+            {"at": "/a/meet/", "public-url": "https://a.example/a/meet"},
+        ):
+            configuration = configure(options)
+            assert (configuration.at, configuration.public_url) == ("/a/meet", "https://a.example/a/meet")
+
+    def test_a_slash_is_no_path(self) -> None:
+        assert configure({"at": "/"}).at == ""
 
 
 class Wrong(SynchronousTestCase):
@@ -70,9 +121,21 @@ class Wrong(SynchronousTestCase):
             ({"name": "two words"}, "name"),
             ({"name": "x" * 64}, "name"),
             ({"public-url": "meet.example.org"}, "public-url"),
-            ({"public-url": "https://meet.example.org/chat"}, "public-url"),
+            ({"public-url": "https://meet.example.org/a b"}, "public-url"),
+            ({"public-url": "https://meet.example.org/.."}, "public-url"),
+            ({"public-url": "https://meet.example.org/chat", "at": "/meet"}, "two paths"),
             ({"public-url": "https://ann@meet.example.org"}, "public-url"),
             ({"public-url": "https://meet.example.org:port"}, "public-url"),
+            ({"at": "meet"}, "at"),
+            ({"at": "/../x"}, "at"),
+            ({"at": "/a//b"}, "at"),
+            ({"trust": "everybody"}, "trust"),
+            ({"trust": "10.0.0.1/8"}, "trust"),
+            ({"serve": "web,ftp"}, "'ftp'"),
+            ({"serve": "web", "http": ""}, "http"),
+            ({"record": "perhaps"}, "record"),
+            ({"reap": "0"}, "nothing left"),
+            ({"http": "", "irc": "", "line": ""}, "door"),
         ):
             assert word in self.refused(options)
 
@@ -80,6 +143,7 @@ class Wrong(SynchronousTestCase):
         assert "colour" in self.refused({}, file='colour = "blue"')
         assert "http" in self.refused({}, file="http = true")
         assert "http" in self.refused({}, file="http = [8080]")
+        assert "record" in self.refused({}, file="record = 2")
         assert "[limits]" in self.refused({}, file="limits = 3")
         assert "TOML" in self.refused({}, file="http 8080")
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from meet.broker.local import FILE, LOCK
 from meet.configuration import OPTIONS
 from meet.errors import GOODBYES, REFUSALS
+from meet.health import Health
+from meet.interfaces import IBroker, IMeasured
 from meet.limits import Limits, limit_name
+from meet.metrics import Metrics
 from meet.options import MeetOptions
+from tests.flow import Flow
 
 MANUAL = (Path(__file__).parent.parent / "docs" / "manual.md").read_text("utf-8")
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the first table under ``heading``, without its head."""
+def rows(heading: str, head: str = "| ") -> list[list[str]]:
+    """The cells of the first table under ``heading`` whose first line begins with ``head``, without that line."""
     under = MANUAL.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    table = under.split("\n| ", 1)[1].split("\n\n", 1)[0].strip().split("\n")
+    table = under.split(f"\n{head}", 1)[1].split("\n\n", 1)[0].strip().split("\n")
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table[2:]]
 
 
@@ -67,6 +73,15 @@ class Manual(SynchronousTestCase):
 
     def test_files(self) -> None:
         assert [row[0] for row in rows("Files")] == [f"`{LOCK}`", f"`{FILE}`", "`archive.sqlite3`"]
+
+    def test_metrics(self) -> None:
+        flow = Flow()
+        directlyProvides(flow.broker, IBroker, IMeasured)
+        flow.broker.sizes = lambda: succeed({})  # type: ignore[attr-defined]
+        metrics = Metrics(flow.broker, flow.hub, flow.sessions, Health(flow.clock, {}))
+        text = self.successResultOf(Deferred.fromCoroutine(metrics.text())).decode()
+        told = [line.split(" ", 3)[2:] for line in text.splitlines() if line.startswith("# HELP")]
+        assert rows("Options", "| metric ") == [[f"`{name}`", about] for name, about in told]
 
     def test_session_grace_in_words(self) -> None:
         assert f"has {Limits().session_grace} seconds (`session-grace`)" in MANUAL

@@ -40,6 +40,11 @@ class TheCommandLine(SynchronousTestCase):
         assert configuration.doors == {"http": "9000", "line": "2323"}
         assert (configuration.limits.grace, configuration.limits.people_in_room) == (60, 0)
 
+    def test_a_switch_stands_alone(self) -> None:
+        self.patch(os, "environ", {})
+        configuration = parsed("--record", "--serve", "irc")
+        assert (configuration.serve, configuration.record, configuration.reap) == (("irc",), True, False)
+
     def test_the_environment_is_read(self) -> None:
         self.patch(os, "environ", {"MEET_HTTP": "9001", "MEET_LIMITS": "grace=61"})
         configuration = parsed()

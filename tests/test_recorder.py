@@ -145,6 +145,17 @@ class Recording(SynchronousTestCase):
         self.pump()
         assert self.texts() == ["two"]
 
+    def test_it_is_well_while_the_store_takes_what_comes(self):
+        self.recorder.startService()
+        self.successResultOf(self.recorder.probe())
+        self.store.away = True
+        self.say("one")
+        assert "The paper is away." in str(self.failureResultOf(self.recorder.probe(), Unavailable).value)
+        self.store.away = False
+        self.clock.advance(31)
+        self.pump()
+        self.successResultOf(self.recorder.probe())
+
     def test_stopping_what_was_never_started_is_no_matter(self):
         self.successResultOf(self.recorder.stopService())
 

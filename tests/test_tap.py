@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -23,7 +24,7 @@ from meet.configuration import configure
 from meet.tap import MeetService
 
 ROOT = Path(__file__).parent.parent
-DOORS = ("--http", "", "--irc", "", "--line", "tcp:0:interface=127.0.0.1")
+DOORS = ("--http", "", "--irc", "", "--health", "", "--line", "tcp:0:interface=127.0.0.1")
 
 
 class Operator(SynchronousTestCase):
@@ -101,9 +102,35 @@ class Operator(SynchronousTestCase):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            told = self.refused(*DOORS[:4], "--line", f"tcp:{port}:interface=127.0.0.1")
+            told = self.refused(*DOORS[:6], "--line", f"tcp:{port}:interface=127.0.0.1")
         assert "The option line cannot have" in told
         assert "Address already in use." in told
+
+    def test_a_process_that_only_records_has_no_door_and_tells_its_health(self) -> None:
+        process = self.start("--record", "--health", "tcp:0:interface=127.0.0.1")
+        opened = self.until_open(process)
+        assert "open: record, health " in opened
+        port = int(opened.split("health ")[1].split(".")[0])
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=60) as answer:
+            assert answer.read() == b"ready\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            assert b'meet_part_ready{part="store"} 1\n' in answer.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+    def test_a_second_meet_goes_on_without_health_unless_it_was_asked_for(self) -> None:
+        with contextlib.ExitStack() as stack:
+            taken = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                taken.bind(("127.0.0.1", 8081))
+                taken.listen()
+            process = self.start(*DOORS[:4], *DOORS[6:])
+            assert "health" not in self.until_open(process)
+            taken = stack.enter_context(socket.socket())
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            health = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            assert "The option health cannot have" in self.refused(*DOORS, "--health", health)
 
     def test_a_folder_that_cannot_be_written(self) -> None:
         (self.folder / "file").write_text("")
@@ -126,6 +153,8 @@ class Operator(SynchronousTestCase):
             (["--broker", "nothing:"], "nothing"),
             (["--store", "nothing:"], "nothing"),
             (["--http", "", "--irc", "", "--line", ""], "door"),
+            (["--serve", "ftp"], "serve"),
+            (["--http", "reuse:0"], "http"),
         ):
             assert word in self.refused(*options)
 
@@ -157,7 +186,7 @@ class Service(TestCase):
     def service(self) -> MeetService:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        doors = {"http": "", "irc": "", "line": "tcp:0:interface=127.0.0.1"}
+        doors = {"http": "", "irc": "", "health": "", "line": "tcp:0:interface=127.0.0.1"}
         return MeetService(configure({**doors, "data": folder.name}), reactor)
 
     async def test_who_comes_at_the_first_moment_is_greeted_once_all_stands(self) -> None:

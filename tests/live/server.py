@@ -41,7 +41,8 @@ class Meet:
             for option, port in ports.items()
             for part in (option, f"tcp:{port}:interface=127.0.0.1" if port else "")
         ]
-        return [str(twistd), "-n", "--pidfile=", "meet", "--data", str(self.data), *doors, *self.options]
+        own = ["--data", str(self.data), "--health", "", *doors]
+        return [str(twistd), "-n", "--pidfile=", "meet", *own, *self.options]
 
     def start(self) -> Meet:
         """Start it and come back once every door answers."""
