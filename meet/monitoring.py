@@ -103,8 +103,8 @@ class Monitoring(Factory):
             return _Answer(200, "OK", _TEXT, b"ready\n")
         refusal = REFUSALS["unavailable"]
         problem = {
-            "type": "/help/problems#unavailable",
-            "title": refusal.title,
+            "type": "about:blank",
+            "title": "Service Unavailable",
             "status": refusal.status,
             "detail": trouble.detail,
             "code": "unavailable",

@@ -72,7 +72,7 @@ class Api:
             free = await free_names(self._house, name)
             return self._problems.refuse(request, refused, free=free)
         feed = await room_feed(self._house, room)
-        request.setHeader(b"Location", f"/{room}".encode())
+        request.setHeader(b"Location", f"{self._house.at}/{room}".encode())
         opened = {"room": views.room_object(feed), "host_key": host_key, "url": f"{request.base}/{room}"}
         return request.answer_json({**opened, "keeps": feed.room.promise(now)}, 201)
 
@@ -156,8 +156,11 @@ class Api:
         """The room as a WebSocket."""
         if request.header("Upgrade").lower() != "websocket":
             request.setHeader(b"Upgrade", b"websocket")
+            meant = bool(request.header("Sec-WebSocket-Key")) or request.header("Sec-Fetch-Mode") == "websocket"
+            request.channel.site.hints.not_upgraded(meant=meant)
             refused = Refused("bad-input", "This address speaks WebSocket.")
             return self._problems.refuse(request, refused, 426)
+        request.channel.site.hints.upgraded()
         return self._sockets.takeover(request, room)
 
     @app.handle_errors(Exception)

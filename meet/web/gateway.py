@@ -44,7 +44,7 @@ class WebGateway:
     """``factory`` serves HTTP and WebSocket; whoever listens with it owns the port."""
 
     def __init__(self, house: House) -> None:
-        look = Look()
+        look = Look(house.at)
         problems = Problems(look)
         self._streams = Streams(house)
         api = Api(house, problems, self._streams, RoomSockets(house))

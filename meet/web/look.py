@@ -44,7 +44,9 @@ class Asset:
 class Look:
     """The templates and static files of this package."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: str = "") -> None:
+        """``at`` is the path under which the pages stand, without a slash at its end."""
+        self._at = at
         self._assets = dict(_read())
         self.mark = _tag("".join(name + asset.tag for name, asset in sorted(self._assets.items())).encode())
         self._environment = Environment(
@@ -54,6 +56,7 @@ class Look:
             undefined=StrictUndefined,
         )
         self._environment.globals["asset"] = self.address
+        self._environment.globals["at"] = at
 
     def asset(self, name: str) -> Asset | None:
         """The file called ``name``, if there is one."""
@@ -61,7 +64,7 @@ class Look:
 
     def address(self, name: str) -> str:
         """Where a page finds the file ``name``."""
-        return f"/static/{self.mark}/{name}"
+        return f"{self._at}/static/{self.mark}/{name}"
 
     def page(self, template: str, **context: Any) -> bytes:
         """The page that ``template`` makes of ``context``, in UTF-8."""

@@ -18,12 +18,13 @@ from meet.commands import Say
 from meet.errors import REFUSALS, Refused, Unavailable
 from meet.events import Entry
 from meet.feed import Feed
+from meet.health import Trouble
 from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES, span
 from meet.web import security, views, visitor
 from meet.web.asking import apart, room_feed
 from meet.web.look import Look
-from meet.web.problems import Problems
+from meet.web.problems import Problems, document
 from meet.web.request import MeetRequest
 from meet.web.rooms import free_names
 from meet.web.transcript import Transcripts
@@ -211,9 +212,13 @@ class Pages:
     @app.route("/health/ready", methods=["GET"])
     def readiness(self, request: MeetRequest) -> bytes:
         """Whether it should be sent visitors."""
-        if self.ready:
+        trouble = self._house.trouble()
+        if self.ready and trouble is None:
             return request.answer(200, "text/plain", b"ready\n")
-        return request.answer(503, "text/plain", b"stopping\n")
+        trouble = trouble or Trouble("end", "Meet is shutting down.")
+        refused = Refused("unavailable", trouble.detail)
+        body = document(refused, self._house.at, part=trouble.part)
+        return request.answer(503, "application/problem+json", body)
 
     @app.handle_errors(Exception)
     def failed(self, request: Any, failure: Failure) -> bytes:
@@ -244,7 +249,7 @@ class Pages:
         return {**context, **self._doors(request), **more}
 
     def _doors(self, request: MeetRequest) -> dict[str, Any]:
-        host = request.base.partition("://")[2]
+        host = request.base.partition("://")[2].partition("/")[0]
         ports = self._house.ports
         return {
             "host": host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host,
@@ -289,7 +294,7 @@ class Pages:
         return request.answer(refused.refusal.status if refused else 200, _HTML, page)
 
     def _go(self, request: MeetRequest, path: str, status: int = 303) -> bytes:
-        request.setHeader(b"Location", path.encode())
+        request.setHeader(b"Location", f"{self._house.at}{path}".encode())
         return request.answer(status, "text/plain", b"")
 
 

@@ -26,11 +26,14 @@ _COME_AGAIN = {429: b"10", 503: b"5"}
 _INTERNAL = "Something in Meet broke. It is noted; what was said is kept."
 
 
-def document(refused: Refused, status: int = 0, **more: Any) -> bytes:
-    """The problem document for ``refused``; ``status`` overrules the one of its code."""
+def document(refused: Refused, at: str, status: int = 0, **more: Any) -> bytes:
+    """The problem document for ``refused``; ``status`` overrules the one of its code.
+
+    ``at`` is the path under which the pages stand.
+    """
     return encode(
         {
-            "type": f"/help/problems#{refused.code}",
+            "type": f"{at}/help/problems#{refused.code}",
             "title": refused.refusal.title,
             "status": status or refused.refusal.status,
             "detail": refused.detail,
@@ -76,7 +79,9 @@ class Problems:
         if status == 401:
             request.setHeader(b"WWW-Authenticate", b"Bearer")
         if request.is_for_program:
-            return request.answer(status, "application/problem+json", document(refused, status, **more))
+            return request.answer(
+                status, "application/problem+json", document(refused, request.house.at, status, **more)
+            )
         title = refused.refusal.title
         page = self._look.page("error.html", status=status, title=title, detail=refused.detail)
         return request.answer(status, "text/html; charset=utf-8", page)

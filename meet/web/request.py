@@ -6,6 +6,7 @@ Whatever cannot be read is refused as ``bad-input``; nothing of it is guessed.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -16,7 +17,7 @@ from twisted.web.server import Request
 from meet import wire
 from meet.errors import Refused
 from meet.house import House
-from meet.web import problems, security
+from meet.web import forwarded, problems, security
 
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 _FIELDS = 50
@@ -44,22 +45,30 @@ class MeetRequest(Request):
         return house
 
     @property
+    def peer(self) -> str:
+        """Where the connection comes from; empty for a UNIX socket."""
+        return str(getattr(self.client, "host", "")) if self.client is not None else ""
+
+    @property
     def address(self) -> str:
-        """Where the connection comes from."""
-        return str(getattr(self.client, "host", ""))
+        """Where the request comes from, as far as trusted proxies tell."""
+        return self._trust.asker(self.peer, self.headers("X-Forwarded-For"))
 
     @property
     def host_header(self) -> str:
-        """The Host header, or an empty text if it is missing or malformed."""
-        return security.host_name(self.header("Host"))
+        """The host that was asked for, or an empty text if it is not told or malformed."""
+        return self._told(forwarded.host, "X-Forwarded-Host") or security.host_name(self.header("Host"))
+
+    @property
+    def scheme(self) -> str:
+        """What was asked by: ``http`` or ``https``."""
+        told = self._told(forwarded.scheme, "X-Forwarded-Proto")
+        return told or ("https" if self.isSecure() else "http")
 
     @property
     def base(self) -> str:
         """The absolute address of the pages, without a slash at its end."""
-        public = self.house.public_url.rstrip("/")
-        if public:
-            return public
-        return f"{'https' if self.isSecure() else 'http'}://{self.host_header or 'localhost'}"
+        return self.house.public_url.rstrip("/") or f"{self.scheme}://{self.host_header or 'localhost'}{self.house.at}"
 
     @property
     def is_for_program(self) -> bool:
@@ -94,6 +103,10 @@ class MeetRequest(Request):
     def header(self, name: str) -> str:
         """The request's header ``name``, or an empty text."""
         return (self.getHeader(name.encode()) or b"").decode("latin-1")
+
+    def headers(self, name: str) -> str:
+        """The request's headers ``name``, as one list with commas."""
+        return ",".join(self.requestHeaders.getRawHeaders(name, []))
 
     def query(self, name: str, default: str = "") -> str:
         """The field ``name`` of the query; raises `Refused` ``bad-input`` if it is not UTF-8."""
@@ -196,14 +209,43 @@ class MeetRequest(Request):
         if not self.path.startswith(b"/") or not _readable(self.path):
             self.channel.refuse(Refused("bad-input", "That address could not be read."))
             return
-        super().process()
+        if self._arrive():
+            super().process()
+
+    def _arrive(self) -> bool:
+        """Count the request for its asker, and read its path from where the pages stand; False if it was refused."""
+        site = self.channel.site
+        site.hints.came(
+            self.peer, trusted=self._trust.trusts(self.peer), forwarded=bool(self.header("X-Forwarded-For"))
+        )
+        if not self.channel.count(self.address):
+            return False
+        at = self.house.at.encode()
+        inside = self.path == at or self.path.startswith(at + b"/")
+        site.hints.found(inside=inside)
+        if inside:
+            self.path = self.path[len(at) :] or b"/"
+        else:
+            # No route is there.
+            self.path = b"/-/-"
+        return True
+
+    @property
+    def _trust(self) -> forwarded.Trust:
+        trust: forwarded.Trust = self.channel.site.trust
+        return trust
+
+    def _told(self, read: Callable[[str], str], name: str) -> str:
+        return read(self.headers(name)) if self._trust.trusts(self.peer) else ""
 
     def processingFailed(self, reason: Failure) -> Failure:
         """The last resort: a bug outside of the routes."""
         problems.Problems.log.failure("A request could not be answered", reason)
         if not self.finished and not self.startedWriting and self.channel is not None:
             self.write(
-                self.answer(500, "application/problem+json", problems.document(Refused("internal", "It broke.")))
+                self.answer(
+                    500, "application/problem+json", problems.document(Refused("internal", "It broke."), self.house.at)
+                )
             )
             self.finish()
         return reason

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport, ITCPTransport
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
@@ -21,10 +22,17 @@ from twisted.web.server import Site
 from meet.errors import Goodbye, Refused
 from meet.house import House
 from meet.web import problems, security
+from meet.web.forwarded import Trust
+from meet.web.hints import Hints
 from meet.web.request import MeetRequest, too_large
+
+_log = Logger()
 
 _LINGER = 2.0
 """Seconds for which a refused sender may go on before the connection is cut."""
+
+_ON_ITS_WAY = 1.0
+"""Seconds that a request has to come when Meet is ending."""
 
 
 class Connection(Protocol):
@@ -50,6 +58,9 @@ class Channel(HTTPChannel):
         super().__init__()
         self._over = False
         self._busy = False
+        self._served = False
+        self._last = False
+        self._counted: str | None = None
         self._release: Callable[[], None] = _nothing
         self._deadline: IDelayedCall | None = None
 
@@ -57,12 +68,10 @@ class Channel(HTTPChannel):
         """Count the connection, or refuse it."""
         super().connectionMade()
         self.site.connections.add(self)
-        try:
-            self._release = self.site.house.admission.connect(str(getattr(self.transport.getPeer(), "host", "")))
-        except Refused as refused:
-            self.refuse(refused)
-            return
-        self._begin()
+        peer = str(getattr(self.transport.getPeer(), "host", ""))
+        # Whose a proxy's connection is shows only with each request.
+        if self.site.trust.trusts(peer) or self.count(peer):
+            self._begin()
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; after a refusal they are thrown away."""
@@ -99,8 +108,12 @@ class Channel(HTTPChannel):
         if self._over:
             return
         self._stop_deadline()
-        self._busy = True
+        self._busy = self._served = True
         super().allContentReceived()
+
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """Whether another request may follow."""
+        return not self._last and bool(super().checkPersistence(request, version))
 
     def requestDone(self, request: Any) -> None:
         """The next request may come."""
@@ -115,6 +128,8 @@ class Channel(HTTPChannel):
         for name, value in security.framing(host):
             if not headers.hasHeader(name):
                 headers.setRawHeaders(name, [value])
+        if self._last:
+            headers.setRawHeaders(b"Connection", [b"close"])
         super().writeHeaders(version, code, reason, headers)
 
     def timeoutConnection(self) -> None:
@@ -133,13 +148,26 @@ class Channel(HTTPChannel):
         # twisted.web 26 answers malformed requests here, with an empty body.
         self.refuse(Refused("bad-input", "That is not a request that Meet understands."))
 
+    def count(self, address: str) -> bool:
+        """Count the connection as one of ``address``, and no longer as another's; False if it was refused."""
+        if address != self._counted:
+            self._release()
+            self._release, self._counted = _nothing, None
+            try:
+                self._release = self.site.house.admission.connect(address)
+            except Refused as refused:
+                self.refuse(refused)
+                return False
+            self._counted = address
+        return True
+
     # Endings.
 
     def refuse(self, refused: Refused, status: int = 0) -> None:
         """Answer what was not a request yet, and let go of the connection."""
         if self._over:
             return
-        self.transport.write(last_answer(refused, status))
+        self.transport.write(last_answer(refused, self.site.house.at, status))
         self._end()
 
     def hand_over(self) -> Callable[[], None]:
@@ -152,9 +180,15 @@ class Channel(HTTPChannel):
         return release
 
     def wind_up(self, goodbye: Goodbye) -> None:
-        """As `Connection` says: a request under way is answered first."""
+        """As `Connection` says: a request under way is answered first, and one that is on its way.
+
+        Who came in a moment ago sends it yet, and could not know that the port closed behind them.
+        """
+        self._last = True
         if self._busy:
             self.persistent = False
+        elif self._deadline is not None and self._deadline.active() and (self.requests or not self._served):
+            self._deadline.reset(_ON_ITS_WAY)
         else:
             self._end()
 
@@ -212,6 +246,8 @@ class MeetSite(Site):
             parsePOSTFormSubmission=False,
         )
         self.house = house
+        self.trust = Trust(house.trust)
+        self.hints = Hints(lambda hint: _log.warn("{hint}", hint=hint), house.at)
         self.connections: set[Connection] = set()
         self._empty: list[Deferred[None]] = []
 
@@ -253,13 +289,14 @@ class MeetSite(Site):
             connection.cut()
 
 
-def last_answer(refused: Refused, status: int = 0, *more: tuple[str, str]) -> bytes:
+def last_answer(refused: Refused, at: str, status: int = 0, *more: tuple[str, str]) -> bytes:
     """A whole HTTP answer that refuses what was not a request yet; ``more`` are further headers.
 
+    ``at`` is the path under which the pages stand.
     The connection is to be closed after it.
     """
     status = status or refused.refusal.status
-    body = problems.document(refused, status)
+    body = problems.document(refused, at, status)
     head = [
         f"HTTP/1.1 {status} {refused.refusal.title}",
         "Content-Type: application/problem+json",

@@ -79,7 +79,7 @@ class RoomSocket(WebSocketServerProtocol):
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         """Refuse a handshake that is wrong; Autobahn's own answer would be a status line alone."""
         refused = Refused("bad-input", "That is not a WebSocket handshake that Meet understands.")
-        self.sendData(last_answer(refused, code, *(responseHeaders or ())))
+        self.sendData(last_answer(refused, self.house.at, code, *(responseHeaders or ())))
         self.dropConnection(abort=False)
 
     def onOpen(self) -> None:

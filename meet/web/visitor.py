@@ -86,7 +86,7 @@ def _set(request: MeetRequest, room: str, name: str, value: str, seconds: float)
     request.addCookie(
         name,
         value,
-        path=f"/{room}",
+        path=f"{request.house.at}/{room}",
         max_age=str(max(0, int(seconds))),
         secure=request.base.startswith("https:"),
         httpOnly=True,

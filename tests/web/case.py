@@ -80,7 +80,7 @@ def _away() -> Deferred[Any]:
 
 
 def make_house(
-    clock: Any, broker: MemoryBroker, random: Callable[[int], bytes], limits: Limits, public_url: str = ""
+    clock: Any, broker: MemoryBroker, random: Callable[[int], bytes], limits: Limits, public_url: str = "", **more: Any
 ) -> House:
     hub = Hub(broker, clock, limits)
     admission = Admission(limits)
@@ -96,6 +96,7 @@ def make_house(
         name="meet.example",
         public_url=public_url,
         ports={"irc": 6667, "line": 2323},
+        **more,
     )
 
 
@@ -178,12 +179,16 @@ class WebCase(TestCase):
     timeout = 20
     changes: tuple[tuple[str, int], ...] = ()
     public_url = ""
+    at = ""
+    trust: tuple[str, ...] = ()
 
     async def setUp(self) -> None:
         self.limits = Limits().but({"says-per-participant": 0, **dict(self.changes)})
         self.broker = MemoryBroker(reactor, urandom, self.limits)
         await self.broker.start()
-        self.house = make_house(reactor, self.broker, urandom, self.limits, self.public_url)
+        self.house = make_house(
+            reactor, self.broker, urandom, self.limits, self.public_url, at=self.at, trust=self.trust
+        )
         self.hub, self.sessions, self.store = self.house.hub, self.house.sessions, self.house.archive
         self.gateway = make_gateway(self.house)
         self.port = reactor.listenTCP(0, self.gateway.factory, interface="127.0.0.1")

@@ -10,7 +10,7 @@ from tests.web.case import WebCase
 class Documents(SynchronousTestCase):
     def test_each_refusal_has_one(self):
         for code, row in REFUSALS.items():
-            told = json.loads(document(Refused(code, "Because.")))
+            told = json.loads(document(Refused(code, "Because."), ""))
             self.assertEqual(
                 told,
                 {

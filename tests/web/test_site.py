@@ -200,3 +200,38 @@ class OverTcp(WebCase):
         await self.gateway.say_goodbye(GOODBYES["shutting-down"])
         self.assertIn(b'"name":"shutting-down","again":true', await stream.closed)
         self.assertTrue((await poll.closed).endswith(b"[]\n"))
+
+
+class Ending(ClockCase):
+    """What a connection may still do once Meet takes no more."""
+
+    def connect(self, data=b""):
+        wire = Wire()
+        wire.protocol = self.gateway.factory.buildProtocol(None)
+        wire.protocol.makeConnection(wire)
+        self.feed(wire, data)
+        return wire
+
+    def feed(self, wire, data):
+        wire.protocol.dataReceived(data)
+        self.clock.pump([0, 0, 0])
+
+    def test_a_request_that_is_on_its_way_is_answered_and_the_connection_is_closed(self):
+        fresh, begun = self.connect(), self.connect(b"GET /health/live HTTP/1.1\r\nHo")
+        ended = self.gateway.say_goodbye(GOODBYES["shutting-down"])
+        self.feed(fresh, b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.feed(begun, b"st: x\r\n\r\n")
+        for wire in (fresh, begun):
+            self.assertTrue(wire.value().startswith(b"HTTP/1.1 200 "))
+            self.assertEqual(wire.value().lower().count(b"connection: close\r\n"), 1)
+            self.assertTrue(wire.disconnecting)
+            wire.protocol.connectionLost(None)
+        self.successResultOf(ended)
+
+    def test_who_sends_nothing_is_not_waited_for(self):
+        fresh, idle = self.connect(), self.connect(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.gateway.say_goodbye(GOODBYES["shutting-down"])
+        self.assertTrue(idle.disconnecting)
+        self.assertFalse(fresh.disconnecting)
+        self.clock.advance(1)
+        self.assertTrue(fresh.disconnecting)

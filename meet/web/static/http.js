@@ -1,5 +1,8 @@
 /* Requests to the JSON API, each with an end: an answer, a refusal, or no connection. */
 
+/** The path under which the pages stand, with a slash at its end: this file is in static/<mark>/. */
+export const home = new URL("../../", import.meta.url).pathname;
+
 /** The server said no: `code` and `detail` as in every refusal. */
 export class Refused extends Error {
   constructor(status, problem) {

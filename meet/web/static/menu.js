@@ -1,6 +1,6 @@
 /* The menu: another nick, leaving, and what a host may do. */
 
-import { Refused, call } from "./http.js";
+import { Refused, call, home } from "./http.js";
 import { by_id, show } from "./words.js";
 
 const HOUR = 3600000;
@@ -30,7 +30,7 @@ export function equip({ ask, me, nicks, remember, present, panel, link, api, pag
     // The form also lets go of the cookie; the request lets go of a person whom only this tab knows.
     if (token !== page.token) await call("DELETE", `${api}/sessions`, { token }).catch(() => {});
     if (page.token) event.target.submit();
-    else location.assign("/");
+    else location.assign(home);
   });
 
   async function rule(body) {

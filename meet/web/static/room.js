@@ -4,7 +4,7 @@
    but one's own line, dimmed, until it is heard. */
 
 import { Composer, reference } from "./composer.js";
-import { Refused, call } from "./http.js";
+import { Refused, call, home } from "./http.js";
 import { Link } from "./link.js";
 import { Log } from "./log.js";
 import { Panel } from "./panel.js";
@@ -12,7 +12,7 @@ import { apart, by_id, day_time, kept_until, show } from "./words.js";
 
 const page = by_id("room").dataset;
 const room = page.room;
-const api = `/api/v1/rooms/${encodeURIComponent(room)}`;
+const api = `${home}api/v1/rooms/${encodeURIComponent(room)}`;
 const MINE = `meet:me:${room}`;
 const HOST_KEY = `meet:key:${room}`;
 
@@ -192,7 +192,7 @@ function absent() {
   panel.state("closed");
   by_id("shut-words").textContent = "This room's time is over and all that was in it is deleted.";
   by_id("shut-link").textContent = "Open it again";
-  by_id("shut-link").href = `/${room}`;
+  by_id("shut-link").href = `${home}${room}`;
   by_id("shut").hidden = false;
   present();
 }

@@ -8,7 +8,9 @@
      rejected(problem)  the room says no to this person; asking again changes nothing
      failed()           this way is broken, now or from the start; nothing follows */
 
-export const base = (room) => `/api/v1/rooms/${encodeURIComponent(room)}`;
+import { home } from "./http.js";
+
+export const base = (room) => `${home}api/v1/rooms/${encodeURIComponent(room)}`;
 
 export function query(fields) {
   const given = Object.entries(fields).filter(([, value]) => value);
