@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from meet.ports import CannotStart, Entrance, endpoint
-from tests.live.server import free_port
+from tests.servers.program import free_port
 from tests.test_ports import Greeter, factory, has_ipv6
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.live.people import until
-from tests.live.server import PATIENCE, Meet, free_port
+from tests.live.server import Meet
+from tests.servers.program import PATIENCE, free_port, until
 
 UPGRADES = 4
 
