@@ -7,7 +7,7 @@ The package is a staircase; a module imports only from floors below its own
 floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
-       ``listening`` ``logs``
+       ``listening`` ``supervisor`` ``logs``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring``                                                each other
 4      ``hub`` ``outbox`` ``digest`` ``session`` ``presence``        the seams and

@@ -27,7 +27,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 
-from meet import logs
+from meet import logs, supervisor
 from meet.admission import Admission
 from meet.broker import broker_for
 from meet.configuration import HEALTH, Configuration
@@ -175,6 +175,7 @@ class MeetService(Service):
             doing=", ".join(self._doing()),
             data=configuration.data.absolute(),
         )
+        supervisor.tell(os.environ, supervisor.READY)
 
     async def _serve(self) -> None:
         """Open the doors."""
@@ -228,6 +229,7 @@ class MeetService(Service):
         """End every part, the way in first; whether each ended in its time."""
         goodbye = GOODBYES["shutting-down"]
         self.health.stop()
+        supervisor.tell(os.environ, supervisor.STOPPING)
         steps: list[tuple[str, float, Callable[[], Any]]] = [
             ("The ports", _PORTS, lambda: gatherResults([entrance.close() for entrance in self.entrances])),
             ("Accepting", _CLOSING, lambda: gatherResults([gateway.stop_accepting() for gateway in self.gateways])),
