@@ -47,3 +47,4 @@ def test_subscriptions_that_are_gone_are_made_again(tmp_path: Path) -> None:
             until(recording.ready, "it to be ready")
             figures = fetch(f"http://127.0.0.1:{recording.health}/metrics").text
             assert 'meet_part_ready{part="broker"} 1' in figures
+            assert "meet_broker_rooms 0\n" in figures

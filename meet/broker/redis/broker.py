@@ -30,7 +30,7 @@ from meet.broker.redis.scripts import ALL, ORPHANS, PROBE
 from meet.broker.redis.servers import OneServer, Servers
 from meet.broker.redis.standing import PULSE_EVERY, Standing
 from meet.errors import Unavailable
-from meet.interfaces import Hear, IBroker, IWatch, Observe, Stop
+from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Stop
 from meet.limits import Limits
 
 _BEGINNING = 10.0
@@ -43,7 +43,7 @@ _OUR_MISTAKE = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid DB", "DB index")
 """What Redis says when an operator must mend something, in whole or in part."""
 
 
-@implementer(IBroker)
+@implementer(IBroker, IMeasured)
 class RedisBroker(Rooms):
     """The broker at ``address``; ``random(n)`` gives n bytes that nobody can guess.
 

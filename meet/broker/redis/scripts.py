@@ -42,6 +42,7 @@ REGISTER = Script("register")
 INHERIT = Script("inherit")
 NEXT = Script("next")
 ACKNOWLEDGE = Script("acknowledge")
+WEIGH = Script("weigh")
 
 ALL = (
     PUBLISH,
@@ -58,5 +59,6 @@ ALL = (
     INHERIT,
     NEXT,
     ACKNOWLEDGE,
+    WEIGH,
 )
 """Every script, for loading."""
