@@ -10,9 +10,10 @@ floor  modules                                                       knows
        ``listening`` ``supervisor`` ``logs``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring``                                                each other
-4      ``hub`` ``outbox`` ``digest`` ``session`` ``presence``        the seams and
-       ``recorder`` ``reaper`` ``admission`` ``writer`` ``house``    Twisted's core
-       ``health`` ``metrics``
+4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
+       ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
+       ``reaper`` ``admission`` ``writer`` ``house`` ``health``
+       ``metrics``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look``                                             the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words

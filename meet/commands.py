@@ -26,6 +26,17 @@ class Join(Command, frozen=True, kw_only=True):
     host_key: str = ""
 
 
+class Return(Command, frozen=True, kw_only=True):
+    """Be here again as one was, after the room has lost who is here.
+
+    Asked by the process that stands for the participant; no door has it.
+    """
+
+    nick: str
+    via: str
+    host: bool
+
+
 class Rename(Command, frozen=True, kw_only=True):
     """Go by another nick."""
 

@@ -2,7 +2,8 @@
 
 Live entries come at most once and may be lost, late or twice; numbers make that visible.
 `Feed.hear` lets an entry through when it is the next one.  When one is missing it says so,
-and whoever owns the feed reads the broker anew and hands the look to `Feed.restore`.
+and whoever owns the feed reads the broker anew and hands the look to `Feed.restore`.  A broker
+that has lost entries is noticed there too, and gets them back out of `Feed.memory`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from meet.events import Entry, Left, Position, Presence, Said
 from meet.limits import Limits
-from meet.look import Look
+from meet.look import Look, holds
 from meet.moments import moment, seconds
 from meet.room import Room
 from meet.wire import encode, entry
@@ -25,10 +26,14 @@ IN_DOUBT = 2.0
 class Caught(NamedTuple):
     """What a feed learnt by a look: ``entries`` in order, and whether it began ``anew``
     (a first look, another log, or talk lost in between).
+
+    ``lost`` says that the broker no longer has all that is known here: the feed stays as it
+    is, with a hole, until that was given back (`Feed.memory`).
     """
 
     entries: list[Entry]
     anew: bool
+    lost: bool = False
 
 
 class Since(NamedTuple):
@@ -106,12 +111,38 @@ class Feed:
             self._overflowed = True
         return []
 
-    def restore(self, look: Look) -> Caught:
+    def memory(self, upto: Position | None = None) -> Look:
+        """What is remembered here, as far as number ``upto`` (None: all), as a broker would show it.
+
+        People are left out: those who stand for them tell them back in.
+        """
+        last = self.last
+        if last is None:
+            return Look(None, None, [], [], 0)
+        if upto is not None and upto < last:
+            last = upto
+        settings = sorted(self._settings.values(), key=_number)
+        kept, tail = (
+            [(item.position, item.body) for item in items if item.position <= last] for items in (settings, self._said)
+        )
+        return Look(last, self.room.ruled, kept, tail, self._floor)
+
+    def restore(self, look: Look, asked: Position | None = None) -> Caught:
         """Take a look at the broker, and the live entries that came after it.
 
-        `hole` stays set if entries are missing even then: read once more.
+        `hole` stays set if entries are missing even then: read once more.  ``asked`` is where
+        this feed stood when the look was asked for, which it must not be older than; without
+        it the look is believed whatever it lacks.
         """
         known = self.last
+        if (
+            known is not None
+            and asked is not None
+            and asked.epoch == known.epoch
+            and not holds(look, self.memory(asked))
+        ):
+            self.hole = True
+            return Caught([], anew=False, lost=True)
         anew = known is None or look.last is None or known.epoch != look.last.epoch
         caught: list[Entry] = []
         if anew:

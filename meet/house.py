@@ -12,7 +12,7 @@ from meet.health import Trouble
 from meet.hub import Hub
 from meet.interfaces import IStore
 from meet.limits import Limits
-from meet.session import Sessions
+from meet.sessions import Sessions
 
 
 def _no_trouble() -> Trouble | None:

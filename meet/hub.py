@@ -4,6 +4,10 @@ The hub keeps one `Feed` for each room that somebody here cares for.  An ask is 
 the feed's view, published behind the broker's guards, and decided again if the view was
 old.  What the broker tells goes through the feed, in order, to the outbox.  A hole is read
 anew, and the listeners never see it.
+
+While the broker is away what is here stays readable, and asks are refused.  When it is back
+every room is read anew; what it has lost of a room is given back out of the feed, and the
+room's listeners come again.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,10 +23,13 @@ from twisted.python.failure import Failure
 from meet.commands import Command
 from meet.digest import Digest
 from meet.errors import GOODBYES, Goodbye, Refused, Stale, Taken, Unavailable
-from meet.events import Closed, Entry, Forgotten, Position
+from meet.events import Closed, Entry, Forgotten, Position, Renewed, who_key
 from meet.feed import Caught, Feed, Since
 from meet.interfaces import Here, IBroker, IListener
 from meet.limits import Limits
+from meet.look import Look
+from meet.moments import moment
+from meet.outage import AWAY, Outage
 from meet.outbox import Outbox
 from meet.wire import encode
 
@@ -35,6 +42,9 @@ _UNOPENED = 1.0
 
 _PATIENCE = 2.0
 """Seconds after which an accepted entry that was not heard is read from the broker."""
+
+_READ_AT_ONCE = 8
+"""Rooms that are read side by side when the broker is back: the asks of the living come between."""
 
 Told = Callable[[str, Sequence[Entry]], None]
 
@@ -68,6 +78,7 @@ class Hub:
         self._rooms: dict[str, _Attended] = {}
         self._told: list[Told] = []
         self._stopped = False
+        self._outage = Outage(self.outbox, clock)
 
     def __len__(self) -> int:
         """How many rooms are in memory."""
@@ -137,6 +148,7 @@ class Hub:
     def add(self, feed: Feed, listener: IListener, after: Position | None = None) -> Since:
         """As `listen`, of a feed at hand that is held (`hold`): at once."""
         self.outbox.add(feed.name, listener)
+        self._outage.greet(feed.name, listener)
         return feed.since(after)
 
     def ignore(self, room: str, listener: IListener) -> None:
@@ -154,6 +166,8 @@ class Hub:
         with `Refused`; an ask may be made again after ``unavailable``.
         """
         for _ in range(_TRIES):
+            if self._outage:
+                raise Refused("unavailable", AWAY.text)
             try:
                 feed: Feed = yield self.feed(room)
                 event = feed.room.decide(command, who, self._clock.seconds())
@@ -177,9 +191,54 @@ class Hub:
             return self.feed(room).addCallback(lambda _feed: None)
         return self._read(room, attended)
 
+    @inlineCallbacks
+    def stand(self, room: str, who: str, nick: str) -> Generator[Deferred[Any], Any, bool]:
+        """Stand for ``who``, beside other processes; fires with whether ``nick`` is theirs.
+
+        Fails with `Refused` ``unavailable``.
+        """
+        try:
+            theirs: bool = yield self._broker.hold(room, who_key(nick), who)
+        except Unavailable as away:
+            raise self._away(away) from None
+        return theirs
+
+    @inlineCallbacks
+    def let_go(self, room: str, who: str, nick: str) -> Generator[Deferred[Any], Any, bool]:
+        """Stand for ``who`` no longer; fires with whether no other process does.
+
+        Fails with `Refused` ``unavailable``.
+        """
+        try:
+            nobody: bool = yield self._broker.let_go(room, who_key(nick), who)
+        except Unavailable as away:
+            raise self._away(away) from None
+        return nobody
+
+    # When the broker is away.
+
+    def suspend(self) -> None:
+        """The broker is away: refuse every ask until `resume`, and say so if it lasts."""
+        self._outage.begin()
+
+    def resume(self) -> Deferred[None]:
+        """The broker is back, and may have lost something; fires when every room was read anew.
+
+        A room that cannot be read is tried again by itself.
+        """
+        self._outage.end()
+        turns = DeferredSemaphore(_READ_AT_ONCE)
+        readings = [
+            turns.run(self._read, room, attended).addErrback(_tried_again_later)
+            for room, attended in self._rooms.items()
+            if attended.loading is None
+        ]
+        return DeferredList(readings).addCallback(lambda _: None)
+
     def stop(self, goodbye: Goodbye) -> None:
         """Tell every listener ``goodbye`` and attend nothing more."""
         self._stopped = True
+        self._outage.stop()
         for room in self.outbox.rooms():
             self.outbox.end(room, goodbye)
         for room in list(self._rooms):
@@ -197,7 +256,7 @@ class Hub:
         yield self._broker.attend(room, lambda position, body: self._heard(room, attended, position, body))
         yield self._catch_up(attended)
         feed = attended.feed
-        attended.digest = Digest(feed.room.people, self._clock, self._limits, lambda here: self._tell_here(room, here))
+        self._begin_digest(room, attended)
         waiting, attended.loading = attended.loading or [], None
         self._linger(room, attended)
         for each in waiting:
@@ -218,13 +277,31 @@ class Hub:
         """Read until nothing is missing; fires with all that was new."""
         entries: list[Entry] = []
         anew = False
+        feed, believe = attended.feed, False
         while True:
-            look = yield self._broker.read(attended.feed.name)
-            caught = attended.feed.restore(look)
+            asked = None if believe else feed.last
+            look: Look = yield self._broker.read(feed.name)
+            caught = feed.restore(look, asked)
+            if caught.lost:
+                yield self._give_back(feed, look)
+                believe = True
+                continue
             anew = anew or caught.anew
             entries.extend(caught.entries)
-            if not attended.feed.hole:
+            if not feed.hole:
                 return Caught(entries, anew)
+
+    def _give_back(self, feed: Feed, look: Look) -> Deferred[bool]:
+        """Give the broker back what it lacks of what is known here."""
+        now = self._clock.seconds()
+        gone = now >= feed.room.gone
+        if look.last is None and self._outage.gap >= self._limits.grace:
+            # Long enough for somebody to have closed it, and for the reaper to have deleted it.
+            gone = True
+        if gone or feed.last is None:
+            return succeed(False)
+        self.log.warn("The broker has lost something of the room {room}; it is given back.", room=feed.name)
+        return self._broker.restore(feed.name, feed.memory(), encode(Renewed(at=moment(now), was=feed.last.epoch)))
 
     @inlineCallbacks
     def _read(self, room: str, attended: _Attended) -> Generator[Deferred[Any], Any, None]:
@@ -240,7 +317,8 @@ class Hub:
         except Exception as problem:
             if not isinstance(problem, Unavailable):
                 self.log.failure("A room could not be read")
-            if attended.retry is None and self._rooms.get(room) is attended:
+            # While the broker is known to be away, `resume` is the next try.
+            if attended.retry is None and self._rooms.get(room) is attended and not self._outage:
                 attended.retry = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
             raise Unavailable("A part of Meet is away. Try again in a moment.") from problem
         finally:
@@ -265,11 +343,12 @@ class Hub:
         entries = caught.entries
         if caught.anew:
             # Another log, or talk that is lost: listeners come again and are told what holds now.
-            self.outbox.end(room, GOODBYES["internal"])
-        digest = attended.digest
-        if digest is not None:
+            renewed = any(isinstance(item.event, Renewed) for item in entries)
+            self.outbox.end(room, GOODBYES["renewed" if renewed else "internal"])
+            self._begin_digest(room, attended)
+        elif attended.digest is not None:
             for item in entries:
-                digest.take(item.event)
+                attended.digest.take(item.event)
         self.outbox.put(room, entries)
         for told in self._told:
             try:
@@ -281,6 +360,12 @@ class Hub:
             self.outbox.end(room, GOODBYES["room-closed"])
         if any(isinstance(item.event, Forgotten) for item in entries):
             self._drop(room)
+
+    def _begin_digest(self, room: str, attended: _Attended) -> None:
+        if attended.digest is not None:
+            attended.digest.stop()
+        people = attended.feed.room.people
+        attended.digest = Digest(people, self._clock, self._limits, lambda here: self._tell_here(room, here))
 
     def _tell_here(self, room: str, here: Here) -> None:
         self.outbox.put(room, [here])

@@ -42,6 +42,14 @@ class Here:
     renamed: Sequence[tuple[str, str]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether Meet takes lines: ``text`` is a sentence for people, ``away`` whether it does not."""
+
+    away: bool
+    text: str
+
+
 Hear = Callable[[Position, bytes], None]
 Observe = Callable[[Sequence[Record]], "Deferred[None]"]
 Stop = Callable[[], "Deferred[None]"]
@@ -261,6 +269,9 @@ class IFormat(Interface):
 
     def here(room: str, here: Here) -> bytes:
         """The bytes for a digest of presence; empty if this kind of listener is not told it."""
+
+    def status(room: str, status: Status) -> bytes:
+        """The bytes that say whether lines are taken; empty if this kind of listener is not told it."""
 
 
 class IListener(Interface):

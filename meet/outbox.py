@@ -14,7 +14,10 @@ from twisted.logger import Logger
 
 from meet.errors import GOODBYES, Goodbye
 from meet.events import Entry
-from meet.interfaces import Here, IFormat, IListener
+from meet.interfaces import Here, IFormat, IListener, Status
+
+Told = Entry | Here | Status
+"""What listeners are told."""
 
 
 class _Audience:
@@ -22,7 +25,7 @@ class _Audience:
 
     def __init__(self) -> None:
         self.by_format: dict[IFormat, dict[IListener, None]] = {}
-        self.waiting: list[Entry | Here] = []
+        self.waiting: list[Told] = []
 
 
 class Outbox:
@@ -63,7 +66,7 @@ class Outbox:
                 del self._rooms[room]
         return True
 
-    def put(self, room: str, told: Sequence[Entry | Here]) -> None:
+    def put(self, room: str, told: Sequence[Told]) -> None:
         """Tell the room's listeners when this reactor turn ends, in this order."""
         audience = self._rooms.get(room)
         if audience is None or not told:
@@ -104,6 +107,14 @@ class Outbox:
                     self.log.failure("A listener broke and was removed", listener=type(listener).__name__)
                     self._dismiss(room, listener, GOODBYES["internal"])
 
+    def tell(self, room: str, listener: IListener, told: Told) -> None:
+        """Tell one listener alone, if it still listens."""
+        audience = self._rooms.get(room)
+        if audience is not None and listener in audience.by_format.get(listener.format, {}):
+            data = _write(listener.format, room, told)
+            if data:
+                listener.heard(data)
+
     def end(self, room: str, goodbye: Goodbye) -> None:
         """Tell what is waiting, then take everybody off the room with ``goodbye``."""
         self.flush(room)
@@ -128,9 +139,15 @@ class Outbox:
             self.log.failure("A listener broke at its end", listener=type(listener).__name__)
 
 
-def _author(item: Entry | Here) -> str:
-    return "" if isinstance(item, Here) else getattr(item.event, "by", "")
+def _author(item: Told) -> str:
+    return getattr(item.event, "by", "") if isinstance(item, Entry) else ""
 
 
-def _write(form: IFormat, room: str, item: Entry | Here) -> bytes:
-    return form.here(room, item) if isinstance(item, Here) else form.entry(room, item)
+def _write(form: IFormat, room: str, item: Told) -> bytes:
+    match item:
+        case Here():
+            return form.here(room, item)
+        case Status():
+            return form.status(room, item)
+        case _:
+            return form.entry(room, item)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from meet import names
-from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Say
+from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Return, Say
 from meet.errors import Refused
 from meet.events import (
     Closed,
@@ -170,6 +170,17 @@ class Room:
             return Renamed(at=moment(now), by=who, nick=nick, was=person.nick, via=person.via, host=host)
         return Joined(at=moment(now), by=who, nick=nick, via=command.via, host=host)
 
+    def _return(self, command: Return, who: str, now: float) -> Event:
+        holder = self.people.holder(who_key(command.nick))
+        if holder is not None and holder.id != who:
+            raise self._taken(command.nick)
+        person = self.people.person(who)
+        if person is None:
+            return Joined(at=moment(now), by=who, nick=command.nick, via=command.via, host=command.host)
+        if who_key(person.nick) != who_key(command.nick):
+            raise Refused("nick-taken", f"You are here already, as {person.nick}.")
+        return Renamed(at=moment(now), by=who, nick=command.nick, was=person.nick, via=command.via, host=command.host)
+
     def _rename(self, command: Rename, who: str, now: float) -> Event:
         person = self._participant(who)
         nick = names.nick(command.nick)
@@ -265,6 +276,7 @@ _Rule = Callable[[Room, _C, str, float], Event]
 _RULES: dict[type[Command], _Rule] = {  # type: ignore[type-arg]  # each takes the command that is its key
     Open: Room._open,
     Join: Room._join,
+    Return: Room._return,
     Rename: Room._rename,
     Say: Room._say,
     Leave: Room._leave,

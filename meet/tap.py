@@ -39,10 +39,11 @@ from meet.metrics import Metrics
 from meet.monitoring import Monitoring
 from meet.options import MeetOptions as Options
 from meet.ports import CannotStart, Entrance
-from meet.presence import adopt_the_lost
+from meet.presence import Watch
 from meet.reaper import Reaper
 from meet.recorder import Recorder
-from meet.session import Sessions
+from meet.restorer import Restorer
+from meet.sessions import Sessions
 from meet.store import store_for
 from meet.version import VERSION
 
@@ -108,6 +109,9 @@ class MeetService(Service):
         self.hub = Hub(self.broker, reactor, limits)
         self.admission = Admission(limits)
         self.sessions = Sessions(self.hub, self.admission, reactor, limits, os.urandom)
+        self.watch = Watch(self.broker, self.hub, self.sessions, reactor)
+        self.restorer = Restorer(self.broker, self.store, reactor, limits)
+        self.watch.back_again.append(self.restorer.look)
         self.recorder = Recorder(self.broker, self.store, reactor)
         self.reaper = Reaper(self.broker, reactor, limits)
         probes: dict[str, Probe] = {"broker": self.broker.probe}
@@ -196,7 +200,8 @@ class MeetService(Service):
             trust=configuration.trust,
             trouble=lambda: self.health.trouble,
         )
-        await adopt_the_lost(self.broker, self.hub, self.sessions)
+        await self.watch.start()
+        self.restorer.startService()
         for entrance in self.entrances:
             gateway = import_module(DOORS[entrance.door]).make_gateway(house)
             self.gateways.append(gateway)
@@ -236,6 +241,7 @@ class MeetService(Service):
             ("Goodbye", _GOODBYE, lambda: gatherResults([gateway.say_goodbye(goodbye) for gateway in self.gateways])),
             ("The sessions", _CLOSING, lambda: self.sessions.stop(goodbye)),
             ("The hub", _CLOSING, lambda: self.hub.stop(goodbye)),
+            ("The restorer", _CLOSING, self.restorer.stopService),
             ("The reaper", _CLOSING, self.reaper.stopService),
             ("The recorder", _CLOSING, self.recorder.stopService),
             ("The store", _CLOSING, self.store.stop),

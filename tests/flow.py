@@ -13,15 +13,17 @@ from zope.interface import implementer
 
 from meet.admission import Admission
 from meet.broker.memory import MemoryBroker
-from meet.errors import Goodbye, Refused, Unavailable
+from meet.errors import GOODBYES, Goodbye, Refused, Unavailable
 from meet.events import Entry, Joined, Left, Position, Said
 from meet.house import House
 from meet.hub import Hub
-from meet.interfaces import Hear, Here, IFormat, IListener, IStore, Record
+from meet.interfaces import Hear, Here, IFormat, IListener, IStore, IWatch, Record, Status, Stop
 from meet.limits import Limits
 from meet.look import Look
 from meet.moments import HOUR
-from meet.session import Session, Sessions
+from meet.presence import Watch
+from meet.session import Session
+from meet.sessions import Sessions
 from meet.wire import decode_event
 
 START = 1_795_528_800.0
@@ -34,41 +36,19 @@ def chance() -> Callable[[int], bytes]:
     return lambda size: next(numbers).to_bytes(size, "big")
 
 
-class Exchange:
-    """Carries what one broker tells to several processes, as a network does."""
-
-    def __init__(self, broker: MemoryBroker) -> None:
-        self.broker = broker
-        self._hears: dict[str, list[Hear]] = {}
-
-    def attend(self, room: str, hear: Hear) -> Deferred[None]:
-        hears = self._hears.setdefault(room, [])
-        hears.append(hear)
-
-        def tell(position: Position, body: bytes) -> None:
-            for each in list(hears):
-                each(position, body)
-
-        return self.broker.attend(room, tell)
-
-    def neglect(self, room: str, hear: Hear) -> None:
-        self._hears[room].remove(hear)
-
-
 class Wire:
     """The way from one process to the broker; it can be cut, lose what is told, or read nothing.
 
     It stands where a network stands: `IBroker` as far as a hub uses it.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, broker: MemoryBroker) -> None:
         self.cut = False
         self.losing = False
         self.unreadable = False
         self.reads = 0
         self.attended: dict[str, Hear] = {}
-        self._exchange = exchange
-        self._broker = exchange.broker
+        self._broker = broker
 
     def publish(self, room: str, body: bytes, **guards: Any) -> Deferred[Position]:
         return self._through(lambda: self._broker.publish(room, body, **guards))
@@ -88,12 +68,26 @@ class Wire:
                 hear(position, body)
 
         self.attended[room] = arrive
-        return self._exchange.attend(room, arrive)
+        return self._broker.attend(room, arrive)
 
     def neglect(self, room: str) -> None:
-        hear = self.attended.pop(room, None)
-        if hear is not None:
-            self._exchange.neglect(room, hear)
+        self.attended.pop(room, None)
+        self._broker.neglect(room)
+
+    def hold(self, room: str, key: str, owner: str) -> Deferred[bool]:
+        return self._through(lambda: self._broker.hold(room, key, owner))
+
+    def let_go(self, room: str, key: str, owner: str) -> Deferred[bool]:
+        return self._through(lambda: self._broker.let_go(room, key, owner))
+
+    def restore(self, room: str, known: Look, renewed: bytes) -> Deferred[bool]:
+        return self._through(lambda: self._broker.restore(room, known, renewed))
+
+    def watch(self, watcher: IWatch) -> Deferred[None]:
+        return self._through(lambda: self._broker.watch(watcher))
+
+    def lease(self, name: str, gained: Callable[[], None], lost: Callable[[], None]) -> Stop:
+        return self._broker.lease(name, gained, lost)
 
     def rooms(self) -> Deferred[Sequence[str]]:
         return self._through(self._broker.rooms)
@@ -138,15 +132,15 @@ class Flow:
             self.clock.advance(START)
             self.random = chance()
             self.broker = MemoryBroker(self.clock, self.random, self.limits)
-            self.broker.start()
-            self.exchange = Exchange(self.broker)
         else:
             self.clock, self.random = beside.clock, beside.random
-            self.broker, self.exchange = beside.broker, beside.exchange
-        self.wire = Wire(self.exchange)
+            self.broker = beside.broker.process()
+        self.broker.start()
+        self.wire = Wire(self.broker)
         self.hub = Hub(self.wire, self.clock, self.limits)
         self.admission = Admission(self.limits)
         self.sessions = Sessions(self.hub, self.admission, self.clock, self.limits, self.random)
+        self.watch = Watch(self.wire, self.hub, self.sessions, self.clock)
         self.house = House(
             hub=self.hub,
             sessions=self.sessions,
@@ -160,6 +154,22 @@ class Flow:
             public_url="",
             ports={},
         )
+
+    def watching(self) -> Flow:
+        """Let it be told of its broker and of other processes."""
+        self.result(self.watch.start())
+        return self
+
+    def dies(self) -> None:
+        """End this process as ``kill -9`` does: it tells nobody and is told nothing."""
+        self.wire.cut = True
+        self.broker.die()
+
+    def drains(self) -> None:
+        """End this process in order, as SIGTERM does."""
+        self.sessions.stop(GOODBYES["shutting-down"])
+        self.hub.stop(GOODBYES["shutting-down"])
+        self.result(self.broker.stop())
 
     @property
     def now(self) -> float:
@@ -239,6 +249,9 @@ class Plain:
 
     def here(self, room: str, here: Here) -> bytes:
         return f"[{here.count} +{','.join(here.came)} -{','.join(here.went)}];".encode()
+
+    def status(self, room: str, status: Status) -> bytes:
+        return b"away;" if status.away else b"back;"
 
 
 @implementer(IListener)

@@ -27,7 +27,7 @@ class Commands(SynchronousTestCase):
         kinds = set(Command.__subclasses__())
         assert Open in kinds
         for kind in kinds - {Open}:
-            values = {"nick": "Ann", "via": "web", "text": "hi", "title": "A", "ends": 0.0}
+            values = {"nick": "Ann", "via": "web", "text": "hi", "title": "A", "ends": 0.0, "host": False}
             command = kind(**{name: values[name] for name in kind.__struct_fields__ if name in values})
             with pytest.raises(Exception, match="There is no room algebra"):
                 Room("algebra", Limits()).decide(command, "id-ann", 0.0)

@@ -6,15 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.commands import Command, GiveUp, Join, Leave, Open, Rename, Say
-from meet.events import Closed, Entry, Joined, Left, Opened, Position, Renamed, Retitled, Said
-from meet.feed import Feed, Look
+from meet.broker.ledger import Ledger, Row
+from meet.commands import Command, GiveUp, Join, Leave, Open, Rename, Retitle, Say
+from meet.events import Closed, Entry, Joined, Left, Opened, Position, Renamed, Renewed, Retitled, Said
+from meet.feed import Caught, Feed
 from meet.limits import Limits
+from meet.look import Look
 from meet.moments import HOUR
+from meet.names import digest
 from meet.room import Room
 from meet.wire import encode, entry
 from tests.model_broker import ModelBroker
-from tests.stories import NOON
+from tests.stories import HOST_KEY, NOON
 from tests.strategies import Numbered, logs
 
 LIMITS = Limits().but({"entries-in-tail": 5, "entries-on-joining": 3})
@@ -41,8 +44,8 @@ class House:
         return self.log[-1]
 
     def open(self) -> None:
-        self.ask("", Open(title="", ends=NOON + HOUR, limit=140, lock=""))
-        self.ask("ann", Join(nick="Ann", via="web"))
+        self.ask("", Open(title="", ends=NOON + HOUR, limit=140, lock=digest(HOST_KEY)))
+        self.ask("ann", Join(nick="Ann", via="web", host_key=HOST_KEY))
 
     def say(self, text: str) -> tuple[Position, bytes]:
         return self.ask("ann", Say(text=text))
@@ -360,3 +363,80 @@ class Order(SynchronousTestCase):
         feed.restore(house.broker.read())
         assert [type(item.event) for item in feed.since(after).entries] == [Closed]
         assert [type(item.event) for item in feed.since(Position("e1", 0)).entries] == [Opened, Closed]
+
+
+class Losses(SynchronousTestCase):
+    """The broker no longer has what was heard here."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.house.open()
+        self.house.say("one")
+        self.early = self.house.broker.read()
+        self.house.ask("ann", Retitle(title="Sets"))
+        self.house.say("two")
+        self.feed = a_feed(self.house.broker.read())
+
+    def test_what_is_remembered_is_told_without_people(self) -> None:
+        look = self.house.broker.read()
+        memory = self.feed.memory()
+        assert (memory.last, memory.law, memory.tail, memory.floor) == (look.last, look.law, look.tail, look.floor)
+        assert memory.kept == [each for each in look.kept if not isinstance(entry(*each).event, Joined)]
+        assert Feed("algebra", LIMITS).memory() == NOTHING
+
+    def test_a_broker_with_fewer_numbers_is_noticed_and_not_believed(self) -> None:
+        before = self.feed.state
+        for look in (self.early, NOTHING):
+            caught = self.feed.restore(look, self.feed.last)
+            assert (caught.lost, caught.entries, caught.anew) == (True, [], False)
+            assert self.feed.state == before
+            assert self.feed.hole
+
+    def test_a_broker_with_another_entry_at_a_number_is_noticed(self) -> None:
+        look = self.house.broker.read()
+        other = encode(Said(at="", by="bob", nick="Bob", via="web", text="another"))
+        tail = [*look.tail[:-1], (look.tail[-1][0], other)]
+        assert self.feed.restore(look._replace(tail=tail), self.feed.last).lost
+
+    def test_a_look_that_was_asked_for_before_is_no_loss(self) -> None:
+        asked = self.early.last
+        assert not self.feed.restore(self.early, asked).lost
+        assert texts(list(self.feed.tail)) == ["one", "two"]
+
+    def test_another_log_is_believed_and_one_that_goes_on_with_all_of_it_too(self) -> None:
+        other = House()
+        other.broker.drop()
+        other.begin()
+        other.open()
+        assert self.feed.restore(other.broker.read(), self.feed.last).anew
+        assert texts(list(self.feed.tail)) == []
+
+    def test_in_the_end_the_broker_is_believed_whatever_it_lacks(self) -> None:
+        self.feed.restore(self.early, self.feed.last)
+        caught = self.feed.restore(NOTHING)
+        assert (caught.lost, caught.anew, self.feed.last) == (False, True, None)
+
+    @given(logs(LIMITS), st.data())
+    def test_what_is_given_back_is_a_log_that_the_feed_goes_on_with(
+        self, log: list[Numbered], data: st.DataObject
+    ) -> None:
+        feed = a_feed(log[-1].look)
+        look = data.draw(st.sampled_from(log)).look
+        asked = feed.last
+        assert feed.restore(look, asked).lost == (look.last != feed.last)
+        ledger = Ledger("e1", LIMITS)
+        if data.draw(st.booleans()):
+            rows = [Row(at.seq, entry(at, body).event.key, None, body) for at, body in (*look.kept, *look.tail)]
+            law = 0 if look.law is None else look.law.seq
+            last = look.last.seq
+            ledger = Ledger.rebuilt("e1", LIMITS, last=last, law=law, floor=look.floor, rows=rows, marks=[])
+        talk, title = texts(list(feed.tail)), feed.room.title
+        restored = ledger.restored(feed.memory(), encode(Renewed(at="", was="e1")), "e2", 0.0)
+        if restored is None:
+            assert look.last == asked
+            return
+        caught = feed.restore(restored.ledger.look(), asked)
+        assert (caught.anew, caught.lost, feed.hole) == (True, False, False)
+        assert (texts(list(feed.tail)), feed.room.title) == (talk, title)
+        assert feed.last == restored.renewed[0]
+        assert feed.restore(restored.ledger.look(), feed.last) == Caught([], anew=False)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Say
+from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Return, Say
 from meet.events import (
     Closed,
     Entry,
@@ -17,6 +17,7 @@ from meet.events import (
     Opened,
     Position,
     Renamed,
+    Renewed,
     Retitled,
     Said,
     Unknown,
@@ -38,6 +39,35 @@ def an_open_room() -> Story:
 
 def opening(*, ends: float = NOON + HOUR, title: str = "", limit: int = 140) -> Open:
     return Open(title=title, ends=ends, limit=limit, lock="lock")
+
+
+class Returning(SynchronousTestCase):
+    """The broker has lost who is here; those who stand for people tell them back in."""
+
+    def test_one_is_here_again_as_one_was(self) -> None:
+        Story().given(opened()).when("id-ann", Return(nick="Ann", via="irc", host=True)).then(
+            Joined(at=AT, by="id-ann", nick="Ann", via="irc", host=True)
+        )
+
+    def test_not_under_a_nick_that_somebody_else_has_taken(self) -> None:
+        Story().given(opened(), joined("Ann")).when("id-bob", Return(nick="ann", via="web", host=False)).refused(
+            "nick-taken", "That nick is taken here. Try ann_2?"
+        )
+
+    def test_who_is_here_already_is_here_once(self) -> None:
+        story = Story().given(opened(), joined("Ann")).when("id-ann", Return(nick="Ann", via="web", host=True))
+        story.then(Renamed(at=AT, by="id-ann", nick="Ann", was="Ann", via="web", host=True))
+        assert len(story.room.people) == 1
+
+    def test_not_twice(self) -> None:
+        Story().given(opened(), joined("Ann")).when("id-ann", Return(nick="Anne", via="web", host=False)).refused(
+            "nick-taken", "You are here already, as Ann."
+        )
+
+    def test_a_log_that_goes_on_is_under_a_law_of_its_own(self) -> None:
+        story = Story().given(opened(), Renewed(at=AT, was="k3q"))
+        assert story.room.exists
+        assert story.room.ruled == Position("e1", 2)
 
 
 class Opening(SynchronousTestCase):

@@ -271,7 +271,7 @@ class LeavingTests(SessionTestCase):
         there = Flow(self.flow)
         ann, ear = self.flow.join("ann"), Ear()
         ann.attach(ear)
-        there.result(there.hub.ask("algebra", ann.id, Leave()))
+        there.result(there.result(there.sessions.resume("algebra", ann.token)).leave())
         self.flow.turn()
         assert ear.ends == ["left"]
         assert len(self.flow.sessions) == 0

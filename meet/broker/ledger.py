@@ -160,7 +160,7 @@ class Ledger:
             raise Stale("A ruling was numbered since.")
         if claim is not None:
             self._check(claim, takes=not forget and key == claim[0])
-            if forget and not stands:
+            if forget and key == claim[0] and not stands:
                 raise Taken("Another process stands for them.")
         position = self.next()
         self.last = position.seq

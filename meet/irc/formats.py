@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from zope.interface import implementer
 
 from meet.events import Entry, Extended, Joined, Left, Renamed, Retitled, Said
-from meet.interfaces import Here, IFormat
+from meet.interfaces import Here, IFormat, Status
 from meet.irc.message import BYTES_IN_LINE, pieces, write
 from meet.moments import clock_time, day_time, seconds
 
@@ -69,6 +69,10 @@ class Lines:
     def here(self, room: str, here: Here) -> bytes:
         """Nothing: IRC is told comings and goings one by one."""
         return b""
+
+    def status(self, room: str, status: Status) -> bytes:
+        """A notice."""
+        return write("NOTICE", f"#{room}", text=status.text, source=self.server)
 
     def said(self, room: str, entry: Entry, batch: str = "", earlier: bool = False) -> bytes:
         """The lines for something said; one that is ``earlier`` shows its time in some way.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from zope.interface import implementer
 
 from meet.events import Closed, Entry, Extended, Retitled, Said
-from meet.interfaces import Here, IFormat
+from meet.interfaces import Here, IFormat, Status
 from meet.moments import day_time, seconds
 
 _NAMED = 5
@@ -59,6 +59,10 @@ class LineFormat:
         went = [nick for nick in here.went if nick not in olds]
         told = [f"-- {_people(nicks)} {what}" for nicks, what in ((came, "came in"), (went, "left")) if nicks]
         return self.lines(*told, *(f"-- {was} is now {now}" for was, now in here.renamed))
+
+    def status(self, room: str, status: Status) -> bytes:
+        """One line."""
+        return self.lines(f"-- {status.text}")
 
     def lines(self, *texts: str) -> bytes:
         """These lines as bytes, each with its end."""

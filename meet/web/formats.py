@@ -9,7 +9,7 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from meet.events import Entry, Forgotten, Presence
-from meet.interfaces import Here, IFormat
+from meet.interfaces import Here, IFormat, Status
 from meet.wire import encode, pair
 
 
@@ -46,6 +46,11 @@ def here_object(here: Here) -> dict[str, object]:
     return told
 
 
+def status_object(status: Status) -> dict[str, object]:
+    """Whether lines are taken, as clients get it."""
+    return {"kind": "away", "text": status.text} if status.away else {"kind": "back"}
+
+
 @implementer(IFormat)
 class SocketFormat:
     """WebSocket frames."""
@@ -57,6 +62,10 @@ class SocketFormat:
     def here(self, room: str, here: Here) -> bytes:
         """One frame with the digest."""
         return frame(encode(here_object(here)))
+
+    def status(self, room: str, status: Status) -> bytes:
+        """One frame."""
+        return frame(encode(status_object(status)))
 
 
 @implementer(IFormat)
@@ -71,6 +80,10 @@ class EventFormat:
         """One block with the digest."""
         return event("here", here_object(here))
 
+    def status(self, room: str, status: Status) -> bytes:
+        """One block."""
+        return event("away" if status.away else "back", status_object(status))
+
 
 @implementer(IFormat)
 class PairFormat:
@@ -82,6 +95,10 @@ class PairFormat:
 
     def here(self, room: str, here: Here) -> bytes:
         """Nothing: an answer's header tells how many are here."""
+        return b""
+
+    def status(self, room: str, status: Status) -> bytes:
+        """Nothing: who asks by single requests is refused, and asks again."""
         return b""
 
 

@@ -109,7 +109,9 @@ class ComingBackTests(DoorTestCase):
         self.client("/join algebra ann")
         self.flow.wire.cut = True
         flow = Flow(self.flow)
-        flow.sessions.adopt(flow.result(flow.hub.feed("algebra")))
+        feed = flow.result(flow.hub.feed("algebra"))
+        for person in feed.room.people:
+            flow.sessions.adopt(feed, person, 0.0)
         again = Door(flow).client()
         assert again.type("/join algebra ann")[1].startswith("algebra, 1 here")
 

@@ -32,7 +32,7 @@ from meet.house import House
 from meet.hub import Hub
 from meet.interfaces import IStore, Record
 from meet.limits import Limits
-from meet.session import Sessions
+from meet.sessions import Sessions
 from meet.web import make_gateway
 
 

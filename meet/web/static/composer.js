@@ -6,6 +6,7 @@
 import { by_id, length, show } from "./words.js";
 
 const WARN = 20;
+const AGAIN = 3000;
 
 export class Composer {
   #form = by_id("say");
@@ -13,6 +14,7 @@ export class Composer {
   #counter = by_id("counter");
   #reason = by_id("reason");
   #unsent;
+  #retry = 0;
 
   /** `key` names the unsent lines in sessionStorage; `send(line)` asks the room for one. */
   constructor({ key, limit, log, nick, send }) {
@@ -53,6 +55,12 @@ export class Composer {
   /** Ask for everything that has no answer yet, in order. */
   flush() {
     for (const { ref, text } of this.#unsent) this.send({ ask: "say", text, ref });
+  }
+
+  /** A line could not be taken just now: ask once more in a while, not all pages at once. */
+  again() {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.flush(), AGAIN * (1 + Math.random()));
   }
 
   /** The line `ref` was said. */

@@ -4,6 +4,8 @@ import { by_id, day_time, element, hue } from "./words.js";
 
 const SHOWN_NAMES = 200;
 
+const HELD = "Meet cannot take lines right now; yours is kept";
+
 export class Panel {
   #here = { count: 0, names: null };
   #state = "first";
@@ -18,12 +20,14 @@ export class Panel {
     this.#words();
   }
 
-  /** live, trying, away or closed. */
+  /** live, held, trying, away or closed. */
   state(state) {
     // Until there was a connection there is none to come back.
     if (state === "trying" && this.#state === "first") return;
     if (state !== this.#state) {
       if (state === "away") by_id("status").textContent = "No connection. What you write is kept.";
+      else if (state === "held") by_id("status").textContent = HELD;
+      else if (state === "live" && this.#state === "held") by_id("status").textContent = "Meet takes lines again.";
       else if (state === "live" && this.#state === "away") by_id("status").textContent = "Connected again.";
     }
     this.#state = state;
@@ -81,6 +85,7 @@ export class Panel {
       first: "Connecting…",
       live: `${this.#here.count} here · ${closes}`,
       trying: "Reconnecting…",
+      held: HELD,
       away: "No connection, your line is kept",
       closed: "Closed",
     };

@@ -144,8 +144,14 @@ function told(message) {
     panel.who(message.names);
   } else if (message.kind === "accepted") {
     if (log.has(message.position)) composer.settled(message.ref);
+  } else if (message.kind === "away") {
+    panel.state("held");
+  } else if (message.kind === "back") {
+    panel.state("live");
+    composer.flush();
   } else if (message.kind === "refused") {
-    if (message.ref) composer.refused(message.ref, message.detail);
+    if (message.ref && message.code === "unavailable") composer.again();
+    else if (message.ref) composer.refused(message.ref, message.detail);
     else show(by_id("reason"), message.detail);
   }
 }
