@@ -5,7 +5,10 @@ does on a fresh look at the broker, behind the room's own guards; so a moment th
 a clock that was set, another reaper beside it, or a journal told twice costs one look.
 
 A look is taken of every room at the start, of a room whenever the journal tells that it
-was opened, extended, closed or forgotten, and when its moment has come.
+was opened, extended, closed, renewed or forgotten, and when its moment has come.
+
+Of several reapers one does it at a time.  The others wait, and follow the journal only when
+their turn comes: what they had heard before would be a moment that nobody keeps.
 """
 
 from __future__ import annotations
@@ -13,15 +16,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from meet.commands import Close
 from meet.errors import Refused, Stale, Taken, Unavailable
-from meet.events import Closed, Entry, Extended, Forgotten, Opened
+from meet.events import Closed, Entry, Extended, Forgotten, Opened, Renewed
 from meet.feed import Feed
-from meet.interfaces import IBroker, Record
+from meet.interfaces import IBroker, Record, Stop
 from meet.limits import Limits
 from meet.moments import DAY, moment, seconds
 from meet.recorder import Following, pause
@@ -37,7 +41,9 @@ _STEP_LEAST = 0.001  # a timer may fire the last bit of a float too early
 
 
 class Reaper(Following):
-    """The durable observer ``reaper`` of every room's end.  Any number may run beside each other."""
+    """The durable observer ``reaper`` of every room's end.  Any number may run beside each other,
+    and one of them works.
+    """
 
     log = Logger()
 
@@ -53,15 +59,32 @@ class Reaper(Following):
         self._again: dict[str, bool] = {}
         self._looks: set[Deferred[None]] = set()
         self._away = False
+        self._at_work = False
+        self._give_up: Stop = _nothing
 
     def startService(self) -> None:
-        """Follow the journal and look at every room that there is."""
-        super().startService()
-        self._survey()
+        """Take part: follow the journal and look at every room that there is, when it is this one's turn."""
+        Service.startService(self)  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
+        self._give_up = self._broker.lease("reaper", self._gained, self._lost)
 
     def stopService(self) -> Deferred[None]:
-        """Forget every moment; fires when the looks under way have ended."""
-        heard_last = super().stopService()
+        """Forget every moment; fires when the looks under way have ended and another may have the turn."""
+        Service.stopService(self)  # type: ignore[no-untyped-call]
+        give_up, self._give_up = self._give_up, _nothing
+        return self._rest().addCallback(lambda _: give_up())
+
+    def _gained(self) -> None:
+        self._at_work = True
+        self.begin()
+        self._survey()
+
+    def _lost(self) -> None:
+        self._rest().addErrback(self._bug)
+
+    def _rest(self) -> Deferred[None]:
+        """Do nothing more, for now; fires when the looks under way have ended."""
+        self._at_work = False
+        heard_last = self.end()
         if self._survey_timer is not None:
             self._survey_timer.cancel()
             self._survey_timer = None
@@ -90,13 +113,13 @@ class Reaper(Following):
     def _not_surveyed(self, failure: Failure) -> None:
         self._survey_failures += 1
         self._gone(failure)
-        if self.running:
+        if self._at_work:
             self._survey_timer = self._clock.callLater(pause(self._survey_failures), self._survey)
 
     # One room.
 
     def _look(self, name: str) -> None:
-        if not self.running:
+        if not self._at_work:
             return
         if name in self._again:
             self._again[name] = True
@@ -119,7 +142,7 @@ class Reaper(Following):
 
     async def _settle(self, name: str) -> float | None:
         """Do what is due in the room; the moment for the next look, or None if there is none."""
-        if not self.running:
+        if not self._at_work:
             return None
         look = await self._broker.read(name)
         feed = Feed(name, self._limits)
@@ -168,7 +191,7 @@ class Reaper(Following):
         self._wake(name, pause(failures))
 
     def _wake(self, name: str, delay: float) -> None:
-        if self.running:
+        if self._at_work:
             step = min(max(delay, _STEP_LEAST), _STEP_MOST)
             self._timers[name] = self._clock.callLater(step, self._woken, name)
 
@@ -192,8 +215,12 @@ class Reaper(Following):
         self.log.failure("The reaper broke", failure=failure)
 
 
+def _nothing() -> Deferred[None]:
+    return succeed(None)
+
+
 def _matters(record: Record) -> bool:
-    return isinstance(decode_event(record.body), Opened | Extended | Closed | Forgotten)
+    return isinstance(decode_event(record.body), Opened | Extended | Closed | Renewed | Forgotten)
 
 
 def _closed_at(entries: Sequence[Entry]) -> float:

@@ -40,18 +40,29 @@ class Following(Service):
         self._clock = clock
         self._observer = observer
         self._observe = observe
+        self._following = False
         self._begun: Deferred[Callable[[], Deferred[None]] | None] = succeed(None)
         self._pausing: Deferred[None] | None = None
 
     def startService(self) -> None:
         """Begin to hear; if the broker is away, as soon as it is back."""
         super().startService()  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
-        self._begun = Deferred.fromCoroutine(self._begin())
-        self._begun.addErrback(self._broken)
+        self.begin()
 
     def stopService(self) -> Deferred[None]:
         """Hear no more; fires when the batch under way has ended."""
         super().stopService()  # type: ignore[no-untyped-call]
+        return self.end()
+
+    def begin(self) -> None:
+        """Follow the journal from now on."""
+        self._following = True
+        self._begun = Deferred.fromCoroutine(self._begin())
+        self._begun.addErrback(self._broken)
+
+    def end(self) -> Deferred[None]:
+        """Follow it no more, until it is begun again; fires when the batch under way has ended."""
+        self._following = False
         if self._pausing is not None:
             self._pausing.cancel()
         begun, self._begun = self._begun, succeed(None)
@@ -59,7 +70,7 @@ class Following(Service):
 
     async def _begin(self) -> Callable[[], Deferred[None]] | None:
         failures = 0
-        while self.running:
+        while self._following:
             try:
                 return await self._broker.journal(self._observer, self._observe)
             except Unavailable as away:

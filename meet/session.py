@@ -180,7 +180,7 @@ class Session:
             if refused.code == "unavailable":
                 self._owner.clock.callLater(_AGAIN, self._stand_again)
             else:
-                self.end(GOODBYES["renewed"])
+                self.end(GOODBYES["room-closed" if refused.code in ("no-room", "room-closed") else "renewed"])
         finally:
             self._lock.release()
 

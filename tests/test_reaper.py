@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meet.broker import broker_for
-from meet.events import Closed, Extended, Forgotten, Joined, Opened, Said
+from meet.events import Closed, Extended, Forgotten, Joined, Opened, Renewed, Said
 from meet.feed import Feed
 from meet.limits import Limits
 from meet.moments import DAY, HOUR, moment, seconds
@@ -166,6 +166,59 @@ class Reaping(SynchronousTestCase):
         self.later(HOUR)
         self.later(LIMITS.grace + 5)
         assert [type(event) for event in self.told] == [Opened, Closed, Forgotten]
+
+    def another(self):
+        """A reaper in another process."""
+        broker = self.broker.process()
+        self.now(broker.start())
+        return broker, Reaper(broker, self.clock, LIMITS)
+
+    def test_one_works_and_another_takes_over_when_its_process_dies(self):
+        broker, first = self.another()
+        first.startService()
+        self.pump()
+        self.start()
+        self.open()
+        self.later(HOUR - 100)
+        broker.die()
+        self.later(10)
+        self.later(5)
+        self.later(85)
+        assert self.look().closed == "time"
+        self.later(LIMITS.grace + 1)
+        assert [type(event) for event in self.told] == [Opened, Closed, Forgotten]
+
+    def test_one_that_ends_in_order_is_followed_at_once(self):
+        _, first = self.another()
+        first.startService()
+        self.pump()
+        self.start()
+        self.open()
+        self.now(first.stopService())
+        self.later(HOUR)
+        assert self.look().closed == "time"
+
+    def test_one_that_waits_does_nothing(self):
+        broker, first = self.another()
+        first.startService()
+        self.pump()
+        self.start()
+        self.open()
+        broker.die()
+        self.clock.advance(5)
+        calls = len(self.clock.getDelayedCalls())
+        self.pump()
+        assert len(self.clock.getDelayedCalls()) == calls
+        assert self.reaper._timers == {}
+
+    def test_a_room_that_came_back_is_looked_at(self):
+        self.open()
+        known = self.now(self.broker.read("algebra"))
+        self.broker.fall_back()
+        self.start()
+        self.now(self.broker.restore("algebra", known, encode(Renewed(at=moment(START), was=known.last.epoch))))
+        self.later(HOUR)
+        assert self.look().closed == "time"
 
     def test_a_broker_that_is_away_is_tried_again(self):
         self.open()
