@@ -108,7 +108,7 @@ GOODBYES: dict[str, Goodbye] = {
         Goodbye("too-fast", 4005, "Too much came too fast.", False),
         Goodbye("bad-input", 4006, "Too much of what came could not be understood.", False),
         Goodbye("replaced", 4007, "You came in again from another connection.", False),
-        Goodbye("renewed", 4008, "A part of this room was lost and is back. Come in again, nothing is lost.", True),
+        Goodbye("renewed", 4008, "Meet has brought this room back after a loss. Come in again.", True),
         Goodbye("left", 1000, "You left the room.", False),
         Goodbye("internal", 1011, "Something in Meet broke. Come back, nothing is lost.", True),
         Goodbye("shutting-down", 1012, "Meet is restarting. Come back, nothing is lost.", True),

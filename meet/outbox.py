@@ -111,9 +111,13 @@ class Outbox:
         """Tell one listener alone, if it still listens."""
         audience = self._rooms.get(room)
         if audience is not None and listener in audience.by_format.get(listener.format, {}):
-            data = _write(listener.format, room, told)
-            if data:
-                listener.heard(data)
+            try:
+                data = _write(listener.format, room, told)
+                if data:
+                    listener.heard(data)
+            except Exception:
+                self.log.failure("A listener broke and was removed", listener=type(listener).__name__)
+                self._dismiss(room, listener, GOODBYES["internal"])
 
     def end(self, room: str, goodbye: Goodbye) -> None:
         """Tell what is waiting, then take everybody off the room with ``goodbye``."""

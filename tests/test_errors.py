@@ -51,4 +51,4 @@ class Goodbyes(SynchronousTestCase):
 
     def test_who_was_sent_away_is_not_asked_to_come_back_and_who_fell_behind_is(self) -> None:
         again = {name for name, goodbye in GOODBYES.items() if goodbye.again}
-        assert again == {"slow", "idle", "internal", "shutting-down"}
+        assert again == {"slow", "idle", "renewed", "internal", "shutting-down"}

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meet.errors import GOODBYES
 from meet.events import Entry, Position, Said
-from meet.interfaces import Here
+from meet.interfaces import Here, Status
 from meet.outbox import Outbox
 from meet.wire import encode
 from tests.flow import Ear, Plain
@@ -25,6 +25,17 @@ class OutboxTests(SynchronousTestCase):
 
     def turn(self) -> None:
         self.clock.advance(0)
+
+    def test_one_listener_is_told_alone(self) -> None:
+        ears = [Ear(), Ear(), Ear()]
+        for ear in ears[:2]:
+            self.outbox.add("algebra", ear)
+        ears[1].broken = True
+        for ear in ears:
+            self.outbox.tell("algebra", ear, Status(True, "Not now."))
+        assert [ear.text for ear in ears] == ["away;", "", ""]
+        assert ears[1].ends == ["internal"]
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
 
     def test_one_write_a_turn(self) -> None:
         ear = Ear()

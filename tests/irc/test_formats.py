@@ -3,8 +3,22 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from meet.events import Closed, Entry, Event, Extended, Joined, Left, Opened, Position, Renamed, Retitled, Said, Unknown
-from meet.interfaces import Here, IFormat
+from meet.events import (
+    Closed,
+    Entry,
+    Event,
+    Extended,
+    Joined,
+    Left,
+    Opened,
+    Position,
+    Renamed,
+    Renewed,
+    Retitled,
+    Said,
+    Unknown,
+)
+from meet.interfaces import Here, IFormat, Status
 from meet.irc.formats import Lines
 from meet.wire import encode
 
@@ -89,3 +103,7 @@ class LinesTests(SynchronousTestCase):
         for event in (opened, Closed(at=AT, because="time"), Unknown(at="")):
             assert line(event) == ""
         assert Lines("meet").here("algebra", Here(3, ["ann"], [])) == b""
+        assert line(Renewed(at=AT, was="e1")) == ""
+
+    def test_whether_lines_are_taken_is_a_notice(self) -> None:
+        assert Lines("meet").status("algebra", Status(True, "Not now.")) == b":meet NOTICE #algebra :Not now.\r\n"

@@ -20,7 +20,7 @@ from meet.events import (
     Said,
     Unknown,
 )
-from meet.interfaces import Here, IFormat
+from meet.interfaces import Here, IFormat, Status
 from meet.line.formats import LineFormat
 
 AT = "2026-11-24T14:05:09.120Z"
@@ -74,3 +74,6 @@ class FormatTests(SynchronousTestCase):
         both = Here(3, ("bob", "anna"), ("ann",), (("ann", "anna"),))
         assert LineFormat().here("algebra", both) == b"-- bob came in\n-- ann is now anna\n"
         assert here(*"abcdefgh") == "-- a, b, c, d, e and 3 more came in\n"
+
+    def test_whether_lines_are_taken(self) -> None:
+        assert LineFormat("\r\n").status("algebra", Status(True, "Not now.")) == b"-- Not now.\r\n"

@@ -7,7 +7,7 @@ from websockets.frames import Opcode
 from zope.interface.verify import verifyObject
 
 from meet.events import Forgotten, Joined, Left, Position, Renamed, Said
-from meet.interfaces import Here, IFormat
+from meet.interfaces import Here, IFormat, Status
 from meet.web.formats import EVENTS, PAIRS, SOCKET, frame
 from meet.wire import encode, entry
 from tests.web.case import read_frames
@@ -42,6 +42,14 @@ class Formats(SynchronousTestCase):
         told = {"kind": "here", "count": 3, "came": ["ann"], "went": []}
         self.assertEqual(json.loads(read_frames(SOCKET.here("algebra", here))[0].data), told)
         self.assertIn(b"event: here\ndata: ", EVENTS.here("algebra", here))
+
+    def test_whether_lines_are_taken_is_told(self):
+        away, back = Status(True, "Not now."), Status(False, "Again.")
+        told = [json.loads(read_frames(SOCKET.status("algebra", each))[0].data) for each in (away, back)]
+        self.assertEqual(told, [{"kind": "away", "text": "Not now."}, {"kind": "back"}])
+        self.assertEqual(EVENTS.status("algebra", away), b'event: away\ndata: {"kind":"away","text":"Not now."}\n\n')
+        self.assertEqual(EVENTS.status("algebra", back), b'event: back\ndata: {"kind":"back"}\n\n')
+        self.assertEqual(PAIRS.status("algebra", away), b"")
 
     def test_kinds_of_a_later_version_are_passed_on(self):
         later = entry(Position("k3q", 13), b'{"kind":"voted","at":"x","for":2}')
