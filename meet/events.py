@@ -118,6 +118,7 @@ class Left(Presence, frozen=True, kw_only=True):
 
     forgets: ClassVar[bool] = True
     because: str = "left"
+    via: str = ""
 
 
 class Said(Event, frozen=True, kw_only=True):
@@ -141,6 +142,7 @@ class Retitled(Event, frozen=True, kw_only=True):
     by: str
     nick: str
     title: str
+    via: str = ""
 
     @property
     def key(self) -> str:

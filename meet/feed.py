@@ -235,7 +235,9 @@ class Feed:
                 # numbered before somebody else came under that nick.
                 position = last if now is None else Position(last.epoch, now.since.seq - 1)
                 because = "lost" if self.room.people.person(person.id) is None else "renamed"
-                left = Left(at=moment(0), by=person.id, nick=person.nick, because=because, host=person.host)
+                left = Left(
+                    at=moment(0), by=person.id, nick=person.nick, because=because, host=person.host, via=person.via
+                )
                 caught.append(Entry(position, left, encode(left)))
         self._said.clear()
         self._refs.clear()

@@ -198,7 +198,7 @@ class Room:
 
     def _leave(self, command: Leave, who: str, now: float) -> Event:
         person = self._participant(who)
-        return Left(at=moment(now), by=who, nick=person.nick, because=command.because, host=person.host)
+        return Left(at=moment(now), by=who, nick=person.nick, because=command.because, host=person.host, via=person.via)
 
     def _give_up(self, command: GiveUp, who: str, now: float) -> Event:
         person = self._participant(who)
@@ -206,12 +206,12 @@ class Room:
         holder = self.people.holder(key)
         if holder is None or holder.id != who or key == who_key(person.nick):
             raise Refused("bad-nick", f"{command.nick} is not a nick that you could give up.")
-        return Left(at=moment(now), by=who, nick=holder.nick, because="renamed", host=holder.host)
+        return Left(at=moment(now), by=who, nick=holder.nick, because="renamed", host=holder.host, via=holder.via)
 
     def _retitle(self, command: Retitle, who: str, now: float) -> Event:
         person = self._host(who)
         title = names.title(command.title) or self.name
-        return Retitled(at=moment(now), by=who, nick=person.nick, title=title)
+        return Retitled(at=moment(now), by=who, nick=person.nick, title=title, via=person.via)
 
     def _extend(self, command: Extend, who: str, now: float) -> Event:
         person = self._host(who)

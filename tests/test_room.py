@@ -226,7 +226,7 @@ class Renaming(SynchronousTestCase):
         story.then(Renamed(at=AT, by="id-ann", nick="Anne", was="Ann", via="web", host=True))
         story.when("id-cy", Join(nick="ann", via="web")).refused("nick-taken", "That nick is taken here. Try ann_2?")
         story.when("id-ann", GiveUp(nick="ann"))
-        story.then(Left(at=AT, by="id-ann", nick="Ann", because="renamed", host=True))
+        story.then(Left(at=AT, by="id-ann", nick="Ann", because="renamed", host=True, via="web"))
         assert [person.nick for person in story.room.people] == ["Bob", "Anne"]
         assert story.when("id-cy", Join(nick="ann", via="web")).no is None
 
@@ -278,12 +278,12 @@ class Saying(SynchronousTestCase):
 class Leaving(SynchronousTestCase):
     def test_somebody_goes_and_the_nick_is_free(self) -> None:
         story = an_open_room().when("id-bob", Leave())
-        story.then(Left(at=AT, by="id-bob", nick="Bob", because="left"))
+        story.then(Left(at=AT, by="id-bob", nick="Bob", because="left", via="irc"))
         assert story.when("id-cy", Join(nick="bob", via="web")).no is None
 
     def test_a_lost_connection_is_told_as_such(self) -> None:
         an_open_room().when("id-ann", Leave(because="lost")).then(
-            Left(at=AT, by="id-ann", nick="Ann", because="lost", host=True)
+            Left(at=AT, by="id-ann", nick="Ann", because="lost", host=True, via="web")
         )
 
     def test_leaving_twice_is_refused(self) -> None:
@@ -304,7 +304,7 @@ class Hosting(SynchronousTestCase):
 
     def test_a_host_gives_another_title(self) -> None:
         story = an_open_room().when("id-ann", Retitle(title=" Sets\n"))
-        story.then(Retitled(at=AT, by="id-ann", nick="Ann", title="Sets"))
+        story.then(Retitled(at=AT, by="id-ann", nick="Ann", title="Sets", via="web"))
         assert story.room.title == "Sets"
 
     def test_an_empty_title_is_the_name(self) -> None:

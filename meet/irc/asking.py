@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from meet import names
 from meet.errors import Refused
+from meet.events import who_key
 from meet.irc import numerics
 from meet.irc.actions import Conversation, Look, Place, nothing
 from meet.irc.client import Client
@@ -163,14 +164,13 @@ def mode(client: Client, message: Message) -> Conversation:
     """MODE #room [b] shows; MODE nick ±i is kept; nothing else can be set."""
     target, *wishes = message.params
     if target.startswith("#"):
-        _room_mode(client, target, wishes)
+        yield from _room_mode(client, target, wishes)
     elif names.skeleton(target) != names.skeleton(client.nick):
         client.numeric(numerics.ERR_USERSDONTMATCH, text="Modes are everybody's own.")
     elif not wishes:
         client.numeric(numerics.RPL_UMODEIS, "+i" if client.invisible else "+")
     else:
         _own_mode(client, wishes[0])
-    return nothing()
 
 
 def userhost(client: Client, message: Message) -> Conversation:
@@ -221,9 +221,10 @@ def kick(client: Client, message: Message) -> Conversation:
     return nothing()
 
 
-def _room_mode(client: Client, target: str, wishes: list[str]) -> None:
-    here = place(client, target)
+def _room_mode(client: Client, target: str, wishes: list[str]) -> Conversation:
+    here = found(client, target)
     if here is None:
+        yield from _not_in(client, target)
         return
     channel = f"#{here.room.name}"
     if not wishes:
@@ -231,9 +232,27 @@ def _room_mode(client: Client, target: str, wishes: list[str]) -> None:
         client.numeric(numerics.RPL_CREATIONTIME, channel, str(int(here.room.opened)))
     elif wishes[0] in ("b", "+b") and len(wishes) == 1:
         client.numeric(numerics.RPL_ENDOFBANLIST, channel, text="End of the list; nobody can be banned yet.")
+    elif wishes[0] in ("+o", "-o") and len(wishes) > 1 and here.room.people.holder(who_key(wishes[1])) is None:
+        if any(client.known(wishes[1])):
+            client.numeric(numerics.ERR_USERNOTINCHANNEL, wishes[1], channel, text="They are not in that room.")
+        else:
+            client.numeric(numerics.ERR_NOSUCHNICK, wishes[1], text="Nobody of that nick is in your rooms.")
     else:
         text = "The modes of a room cannot be changed; its hosts are those who hold the host key."
         client.numeric(numerics.ERR_CHANOPRIVSNEEDED, channel, text=text)
+
+
+def _not_in(client: Client, target: str) -> Conversation:
+    """Tell that the client is not in the room ``target``, or that there is none."""
+    try:
+        room = yield Look(names.room_name(target[1:]))
+    except Refused as refused:
+        client.refuse("MODE", refused, target)
+        return
+    if room.exists:
+        client.numeric(numerics.ERR_NOTONCHANNEL, target, text="You are not in that room.")
+    else:
+        client.numeric(numerics.ERR_NOSUCHCHANNEL, target, text="There is no such room.")
 
 
 def _own_mode(client: Client, wish: str) -> None:

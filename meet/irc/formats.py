@@ -57,9 +57,9 @@ class Lines:
                 return write("KICK", channel, event.nick, text="A host ended it.", source=self.server, tags=tags)
             case Left() if event.because != "renamed":
                 reason = _REASONS.get(event.because, "left")
-                return write("PART", channel, text=reason, source=mask(event.nick), tags=tags)
+                return parted(room, event.nick, event.via or HOST, reason, tags)
             case Retitled():
-                return write("TOPIC", channel, text=event.title, source=mask(event.nick), tags=tags)
+                return write("TOPIC", channel, text=event.title, source=mask(event.nick, event.via or HOST), tags=tags)
             case Extended():
                 until = day_time(seconds(event.ends), seconds(event.at))
                 text = f"{event.nick} has set another end: the room closes {until} UTC."
@@ -110,6 +110,11 @@ class Lines:
 
     def _tags(self, at: str) -> dict[str, str]:
         return {"time": at} if self.times and at else {}
+
+
+def parted(room: str, nick: str, via: str, reason: str, tags: dict[str, str] | None = None) -> bytes:
+    """The line that ``nick`` has gone out of ``room``."""
+    return write("PART", f"#{room}", text=reason, source=mask(nick, via), tags=tags)
 
 
 def renamed(was: str, via: str, nick: str, tags: dict[str, str] | None = None) -> bytes:

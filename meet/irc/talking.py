@@ -12,8 +12,11 @@ from meet.events import who_key
 from meet.irc import asking, numerics
 from meet.irc.actions import Ask, Conversation, Depart, Enter, Entered, Host, Place, nothing
 from meet.irc.client import ROOMS_MOST, VIA, Client
-from meet.irc.formats import renamed
+from meet.irc.formats import parted, renamed
 from meet.irc.message import Message
+
+_LEFT = "left"
+"""The reason that everybody is told for a leaving; clients' own are not passed on."""
 
 _ACTION = "\x01ACTION "
 # Bold, colours and the rest have no meaning outside of IRC
@@ -152,9 +155,8 @@ def tagmsg(client: Client, message: Message) -> Conversation:
 
 def leave_everything(client: Client) -> Conversation:
     """Leave every room, as QUIT does."""
-    for place in list(client.places.values()):
-        client.places.pop(place.room.name, None)
-        yield Depart(place)
+    for room in list(client.places):
+        yield from _depart(client, room)
 
 
 def undecorated(text: str) -> str:
@@ -229,9 +231,14 @@ def _become_host(client: Client, place: Place, key: str) -> Conversation:
 
 
 def _part(client: Client, room: str) -> Conversation:
+    yield from _depart(client, room)
+    client.send("PART", f"#{room}", text=_LEFT, source=client.mask)
+
+
+def _depart(client: Client, room: str) -> Conversation:
     place = client.places.pop(room)
+    place.told_already(parted(room, client.nick, VIA, _LEFT))
     yield Depart(place)
-    client.send("PART", f"#{room}", text="left", source=client.mask)
 
 
 def _rename_back(client: Client, was: str, wanted: str) -> Conversation:

@@ -79,9 +79,24 @@ class AskingTests(SynchronousTestCase):
         assert script.send("MODE #algebra") == ["324 mia #algebra +nt", "329 mia #algebra 1795528800"]
         for line in ("MODE #algebra b", "MODE #algebra +b"):
             assert [each[:3] for each in script.send(line)] == ["368"]
-        for line in ("MODE #algebra +o mia", "MODE #algebra +b x!*@*", "MODE #algebra +k"):
+        for line in ("MODE #algebra +o mia", "MODE #algebra +b x!*@*", "MODE #algebra +k", "MODE #algebra +o"):
             assert [each[:3] for each in script.send(line)] == ["482"]
-        assert script.send("MODE #other")[0][:3] == "442"
+
+    def test_modes_of_whom_and_what_is_not_there(self) -> None:
+        script = inside()
+        script.room("secret")
+        script.room("other").come("bob")
+        script.send("JOIN #other")
+        told = script.send(
+            "MODE #none +o mia", "MODE #!!", "MODE #secret", "MODE #algebra +o nobody", "MODE #algebra -o bob"
+        )
+        assert [line.rpartition(" :")[0] for line in told] == [
+            "403 mia #none",
+            "403 mia #!!",
+            "442 mia #secret",
+            "401 mia nobody",
+            "441 mia bob #algebra",
+        ]
 
     def test_own_modes(self) -> None:
         script = inside()

@@ -74,12 +74,12 @@ class LinesTests(SynchronousTestCase):
 
     def test_goings(self) -> None:
         for because, told in (
-            ("left", ":ann!meet@meet PART #algebra :left\r\n"),
-            ("lost", ":ann!meet@meet PART #algebra :lost connection\r\n"),
+            ("left", ":ann!line@meet PART #algebra :left\r\n"),
+            ("lost", ":ann!line@meet PART #algebra :lost connection\r\n"),
             ("kicked", ":meet.test KICK #algebra ann :A host ended it.\r\n"),
             ("renamed", ""),
         ):
-            assert line(Left(at=AT, by="1", nick="ann", because=because)) == told
+            assert line(Left(at=AT, by="1", nick="ann", because=because, via="line")) == told
 
     def test_nicks_and_hosts(self) -> None:
         renamed = Renamed(at=AT, by="1", nick="anna", was="ann", via="web")

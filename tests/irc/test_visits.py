@@ -107,9 +107,7 @@ class VisitTests(SynchronousTestCase):
             mia.heard()
             assert mia.send(f"JOIN #algebra {key}") == [":meet.test MODE #algebra +o mia"]
             assert bob.heard() == [":meet.test MODE #algebra +o mia"]
-            assert mia.send("TOPIC #algebra :New") == [
-                f":mia!{'meet' if capability == 'echo-message' else 'irc'}@meet TOPIC #algebra :New"
-            ]
+            assert mia.send("TOPIC #algebra :New") == [":mia!irc@meet TOPIC #algebra :New"]
 
     # Leaving and coming back.
 
@@ -119,12 +117,21 @@ class VisitTests(SynchronousTestCase):
         bob.enter("bob")
         mia.heard()
         bob.send("PART #algebra :so long")
-        assert mia.heard() == [":bob!meet@meet PART #algebra :left"]
+        assert mia.heard() == [":bob!irc@meet PART #algebra :left"]
         bob.send("JOIN #algebra")
         bob.send("QUIT")
         bob.drop()
         self.flow.pass_time(30)
-        assert mia.heard() == [":bob!irc@meet JOIN #algebra", ":bob!meet@meet PART #algebra :left"]
+        assert mia.heard() == [":bob!irc@meet JOIN #algebra", ":bob!irc@meet PART #algebra :left"]
+
+    def test_who_leaves_is_told_once_whatever_they_asked_to_hear(self) -> None:
+        for capability in ("batch", "echo-message"):
+            mia = self.person()
+            mia.enter("mia", "algebra", f"CAP REQ {capability}")
+            mia.send("NICK mira")
+            assert mia.send("PART #algebra :so long") == [":mira!irc@meet PART #algebra :left"]
+            mia.send("JOIN #algebra")
+            assert mia.send("QUIT") == ["ERROR :Goodbye."]
 
     def test_a_lost_connection_keeps_its_place_for_a_while(self) -> None:
         mia, bob = self.person(), self.person("192.0.2.8")
@@ -135,7 +142,7 @@ class VisitTests(SynchronousTestCase):
         self.flow.pass_time(19)
         assert mia.heard() == []
         self.flow.pass_time(2)
-        assert mia.heard() == [":bob!meet@meet PART #algebra :lost connection"]
+        assert mia.heard() == [":bob!irc@meet PART #algebra :lost connection"]
 
     def test_who_comes_back_in_time_was_never_gone(self) -> None:
         mia, bob = self.person(), self.person("192.0.2.8")
