@@ -6,6 +6,7 @@ Whatever cannot be read is refused as ``bad-input``; nothing of it is guessed.
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -20,6 +21,7 @@ from meet.house import House
 from meet.web import forwarded, problems, security
 
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _FIELDS = 50
 """Fields that a form may have."""
 
@@ -206,6 +208,11 @@ class MeetRequest(Request):
         if self.method not in _METHODS:
             self.channel.refuse(Refused("bad-input", "Meet does not know that method."), 501)
             return
+        if absolute := _ABSOLUTE.match(self.uri):
+            # RFC 9112, section 3.2.2: what the whole address names goes before the Host header.
+            self.requestHeaders.setRawHeaders(b"Host", [absolute[1]])
+            self.uri = b"/" + self.uri[absolute.end() :].removeprefix(b"/")
+            self.path = self.uri.partition(b"?")[0]
         if not self.path.startswith(b"/") or not _readable(self.path):
             self.channel.refuse(Refused("bad-input", "That address could not be read."))
             return

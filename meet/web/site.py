@@ -9,6 +9,7 @@ Nothing here writes down who asked for what.
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -93,15 +94,21 @@ class Channel(HTTPChannel):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """The request line, or a header, does not end."""
-        self.refuse(Refused("too-large", "The head of that request is too large."), 431)
+        self._refuse_head()
 
     def allHeadersReceived(self) -> None:
-        """Refuse a body that says it is too large before it is asked for."""
+        """Refuse a body that says it is too large before it is asked for, and a Host that cannot be one."""
         most = self.site.house.limits.bytes_in_body
+        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", [])
         if self.length is not None and self.length > most:
             self.refuse(too_large(most))
-            return
-        super().allHeadersReceived()
+        elif len(hosts) > 1 or not (hosts or self._version == b"HTTP/1.0"):
+            # RFC 9112, section 3.2: other than one is a mistake or an attack on a proxy between.
+            self.refuse(Refused("bad-input", "A request names one Host."))
+        elif hosts and hosts[0] and not security.host_name(hosts[0].decode("latin-1")):
+            self.refuse(Refused("bad-input", "That is not the name of a Host."))
+        else:
+            super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
         """The request is here in time."""
@@ -124,6 +131,8 @@ class Channel(HTTPChannel):
         """Add what stands in every answer."""
         for name, value in security.FIXED:
             headers.setRawHeaders(name, [value])
+        # twisted.web 26 has no word for the newer of these.
+        reason = HTTPStatus(int(code)).phrase.encode()
         host = self.requests[0].host_header if self.requests else ""
         for name, value in security.framing(host):
             if not headers.hasHeader(name):
@@ -145,7 +154,10 @@ class Channel(HTTPChannel):
         super().connectionLost(reason)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        # twisted.web 26 answers malformed requests here, with an empty body.
+        # twisted.web 26 answers malformed requests here, and too many or too long headers, with an empty body.
+        if self._receivedHeaderSize > self.totalHeadersSize or self._receivedHeaderCount > self.maxHeaders:
+            self._refuse_head()
+            return
         self.refuse(Refused("bad-input", "That is not a request that Meet understands."))
 
     def count(self, address: str) -> bool:
@@ -200,6 +212,9 @@ class Channel(HTTPChannel):
     def end_soon(self) -> None:
         """Close once what was written has gone out; cut if that does not happen soon."""
         self._end()
+
+    def _refuse_head(self) -> None:
+        self.refuse(Refused("too-large", "The head of that request is too large."), 431)
 
     def _begin(self) -> None:
         clock = self.site.house.clock
@@ -298,7 +313,7 @@ def last_answer(refused: Refused, at: str, status: int = 0, *more: tuple[str, st
     status = status or refused.refusal.status
     body = problems.document(refused, at, status)
     head = [
-        f"HTTP/1.1 {status} {refused.refusal.title}",
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",

@@ -339,6 +339,34 @@ def test_any_words_fit_the_narrowest_phone(meet: Meet, closing: Closing) -> None
     assert page.driver.execute_script(align) == [True, False, False, True, False, False]
 
 
+def test_a_keyboard_covers_no_line_and_magnifying_makes_no_room_smaller(meet: Meet, closing: Closing) -> None:
+    meet.open("algebra")
+    page = closing(Browser(meet, width=375, height=700))
+    page.go("/algebra")
+    page.join("ann")
+    for number in range(20):
+        page.say(f"line {number}")
+    until(lambda: len(page.heard) == 20, "the talk")
+    bottom = "return [...document.querySelectorAll(arguments[0])].at(-1).getBoundingClientRect().bottom"
+    assert page.driver.execute_script(bottom, ".composer") == 700
+
+    page.driver.execute_cdp_cmd("Emulation.setPageScaleFactor", {"pageScaleFactor": 2})
+    until(lambda: page.driver.execute_script("return visualViewport.scale") == 2, "the page to be magnified")
+    page.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert page.driver.execute_script("return document.body.clientHeight") == 700
+    page.driver.execute_cdp_cmd("Emulation.setPageScaleFactor", {"pageScaleFactor": 1})
+    until(lambda: page.driver.execute_script("return visualViewport.scale") == 1, "the page to be as it was")
+
+    # A phone's keyboard takes from what is seen, and tells the page so.
+    page.driver.execute_script(
+        "Object.defineProperty(visualViewport, 'height', {get: () => 360});"
+        "visualViewport.dispatchEvent(new Event('resize'))"
+    )
+    until(lambda: page.driver.execute_script(bottom, ".composer") == 360, "the field to be above the keyboard")
+    field = page.driver.execute_script("return document.querySelector('.composer').getBoundingClientRect().top")
+    until(lambda: page.driver.execute_script(bottom, "#log .line") <= field, "the last line to be above the field")
+
+
 def test_without_scripts_the_same_room(meet: Meet, closing: Closing) -> None:
     page = closing(Browser(meet, scripts=False))
     page.go("/")

@@ -271,7 +271,9 @@ by_id("menu").addEventListener("toggle", async () => (await import("./menu.js"))
 by_id("share").addEventListener("toggle", async () => (await import("./share.js")).equip(), { once: true });
 
 // Where a keyboard covers the page instead of resizing it, the page takes what is left in view.
+// Who magnifies the page by two fingers sees less of it, and it stays as large as it was.
 window.visualViewport?.addEventListener("resize", () => {
+  if (visualViewport.scale > 1.01) return;
   document.body.style.setProperty("--view", `${visualViewport.height}px`);
   scrollTo(0, 0);
 });
