@@ -73,6 +73,32 @@ def test_a_line_typed_offline_is_said_once_when_back(meet: Meet, closing: Closin
     _heard(page, *expected)
 
 
+def test_a_line_typed_offline_waits_for_another_nick_if_that_one_is_lost(tmp_path: Path, closing: Closing) -> None:
+    meet = Meet(tmp_path / "meet", "--limit=session-grace=1").start()
+    try:
+        meet.open("algebra")
+        sue = closing(Socket(meet, "algebra", "sue"))
+        page = closing(Browser(meet))
+        page.go("/algebra")
+        page.join("ann")
+        page.say("before")
+        until(lambda: sue.heard == [("ann", "before")], "the line to be heard")
+        page.offline(True)
+        page.say("typed in the tunnel")
+        until(lambda: meet.call("POST", "/api/v1/rooms/algebra/sessions", {"nick": "ann"})[0] == 201, "ann to be gone")
+        page.offline(False)
+        until(lambda: page.find("input[name=nick]").get_attribute("value") == "ann_2", "another nick to be offered")
+        assert page.find("#reason").text == "That nick is taken here. Try ann_2?"
+        assert sue.heard == [("ann", "before")]
+        page.find("#enter button").click()
+        expected = [("ann", "before"), ("ann_2", "typed in the tunnel")]
+        until(lambda: sue.heard == expected, "the line to be said")
+        until(lambda: page.heard == expected, "its echo")
+        assert page.find("[name=text]").get_attribute("value") == ""
+    finally:
+        meet.stop()
+
+
 def test_killed_and_started_again_the_page_is_back_by_itself(meet: Meet, closing: Closing) -> None:
     meet.open("algebra")
     page = closing(Browser(meet))

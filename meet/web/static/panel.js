@@ -20,7 +20,7 @@ export class Panel {
     this.#words();
   }
 
-  /** live, held, trying, away or closed. */
+  /** live, held, trying, away, out or closed. */
   state(state) {
     // Until there was a connection there is none to come back.
     if (state === "trying" && this.#state === "first") return;
@@ -87,6 +87,7 @@ export class Panel {
       trying: "Reconnecting…",
       held: HELD,
       away: "No connection, your line is kept",
+      out: "You are not in the room",
       closed: "Closed",
     };
     by_id("state").dataset.state = this.#state === "first" ? "trying" : this.#state;

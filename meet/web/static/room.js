@@ -85,7 +85,8 @@ function welcome(message) {
   people(message.here);
   log.known();
   present();
-  composer.flush();
+  // Who lost the nick meanwhile only listens, and the lines wait until there is another.
+  if (me) composer.flush();
   if (me && !me.host && host_key()) claim();
 }
 
@@ -103,8 +104,9 @@ function retitle(title) {
   if (!document.title.startsWith("(")) document.title = title;
 }
 
+/** A ref is made by chance here: whoever said a line with it, even I under a nick that is lost, it is this line. */
 function echo(event) {
-  if (event.kind === "said" && event.ref && event.by === me?.id) composer.settled(event.ref);
+  if (event.kind === "said" && event.ref) composer.settled(event.ref);
 }
 
 function heard(position, event) {
@@ -161,7 +163,7 @@ function rejected(problem) {
   if (problem.code === "room-closed") return shut("time");
   if (problem.code === "no-room") return absent();
   if (problem.code === "left") remember(null);
-  panel.state("closed");
+  panel.state("out");
   if (problem.code !== "left") {
     const nick = me?.nick ?? "";
     remember(null);
