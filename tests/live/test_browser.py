@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,13 @@ def test_the_host_closes_and_everybody_is_told(meet: Meet, closing: Closing) -> 
     page.join("ann")
     page.say("hello")
     _heard(host, ("ann", "hello"))
+    host.driver.execute_script("Date.now = () => 0")
+    host.find("#menu summary").click()
+    host.find("[data-extend='168']").click()
+    until(lambda: "The room now closes" in page.text(), "the other end to be told")
+    room = meet.call("GET", "/api/v1/rooms/algebra")[1]["room"]
+    opened, ends = (datetime.fromisoformat(room[name]) for name in ("opened", "ends"))
+    assert timedelta(days=7) < ends - opened < timedelta(days=7, minutes=5), "a browser's wrong clock was believed"
     host.find("#menu summary").click()
     host.find("#close").click()
     host.driver.switch_to.alert.accept()

@@ -3,8 +3,6 @@
 import { Refused, call, home } from "./http.js";
 import { by_id, show } from "./words.js";
 
-const HOUR = 3600000;
-
 /** Let the menu work, with the parts of the room's page. */
 export function equip({ ask, me, nicks, remember, present, panel, link, api, page }) {
   const post = (body) => call("POST", `${api}/asks`, { token: me().token, body });
@@ -44,10 +42,8 @@ export function equip({ ask, me, nicks, remember, present, panel, link, api, pag
   }
 
   for (const button of document.querySelectorAll("[data-extend]")) {
-    button.addEventListener("click", () => {
-      const until = new Date(Date.now() + Number(button.dataset.extend) * HOUR);
-      rule({ ask: "extend", ends: until.toISOString() });
-    });
+    // By the server's clock: a phone's may be wrong.
+    button.addEventListener("click", () => rule({ ask: "extend", hours: Number(button.dataset.extend) }));
   }
 
   by_id("close").addEventListener("click", () => {
