@@ -86,8 +86,8 @@ HTTP = {
     "no such method": (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501, "bad-input"),
     "ten thousand headers": (
         b"GET / HTTP/1.1\r\n" + b"".join(b"A%d: b\r\n" % number for number in range(10_000)) + b"\r\n",
-        400,
-        "bad-input",
+        431,
+        "too-large",
     ),
     "a header of 100 KB": (b"GET / HTTP/1.1\r\nA: " + b"b" * 100_000 + b"\r\n\r\n", 431, "too-large"),
     "a header without end": (b"GET / HTTP/1.1\r\nA: " + b"b" * 100_000, 431, "too-large"),
@@ -104,6 +104,9 @@ HTTP = {
     ),
     "a negative length": (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad-input"),
     "a length that is no number": (b"POST / HTTP/1.1\r\nContent-Length: ten\r\n\r\n", 400, "bad-input"),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400, "bad-input"),
+    "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "bad-input"),
+    "a host that is none": (b"GET / HTTP/1.1\r\nHost: a; script-src *\r\n\r\n", 400, "bad-input"),
     "two lengths": (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "bad-input"),
     "a length and chunks": (
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -111,7 +114,7 @@ HTTP = {
         "bad-input",
     ),
     "20 KB in chunks": (
-        b"POST /api/v1/rooms HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"POST /api/v1/rooms HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         + (b"400\r\n" + b"a" * 1024 + b"\r\n") * 20,
         413,
         "too-large",
