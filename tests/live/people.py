@@ -76,38 +76,28 @@ class Nc:
         self._reader.join(PATIENCE)
 
 
-class Irc:
-    """Somebody at the IRC door who speaks the protocol by hand, with echo-message."""
+class Lines:
+    """Somebody at a door of lines, by a socket; comes once."""
 
-    SAID = re.compile(r"(?:@\S+ )?:([^! ]+)\S* PRIVMSG #(\S+) :(.*)\Z")
-
-    def __init__(self, meet: Meet, room: str, nick: str) -> None:
-        self.nick, self.room = nick, room
+    def __init__(self, port: int) -> None:
         self.lines: list[str] = []
         self.heard: list[tuple[str, str]] = []
-        self._socket = socket.create_connection(("127.0.0.1", meet.irc_port), timeout=PATIENCE)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._socket.settimeout(None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        for line in (
-            "CAP REQ :echo-message message-tags server-time",
-            f"NICK {nick}",
-            f"USER {nick} 0 * :{nick}",
-            "CAP END",
-            f"JOIN #{room}",
-        ):
-            self.send(line)
 
     def _read(self) -> None:
         with contextlib.suppress(OSError), self._socket.makefile("rb") as lines:
             for raw in lines:
                 line = raw.decode().rstrip("\r\n")
                 self.lines.append(line)
-                if match := self.SAID.match(line):
-                    self.heard.append((match[1], match[3]))
-                elif line.startswith("PING") or " PING " in line:
-                    self.send("PONG " + line.split("PING ", 1)[1])
+                self._take(line)
                 heard_something()
+        heard_something()
+
+    def _take(self, line: str) -> None:
+        raise NotImplementedError
 
     @property
     def connected(self) -> bool:
@@ -120,14 +110,54 @@ class Irc:
             return False
         return True
 
-    def say(self, text: str) -> bool:
-        return self.send(f"PRIVMSG #{self.room} :{text}")
-
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._reader.join(PATIENCE)
+
+
+class Irc(Lines):
+    """Somebody at the IRC door who speaks the protocol by hand, with echo-message."""
+
+    SAID = re.compile(r"(?:@\S+ )?:([^! ]+)\S* PRIVMSG #(\S+) :(.*)\Z")
+
+    def __init__(self, meet: Meet, room: str, nick: str, password: str = "") -> None:
+        self.nick, self.room = nick, room
+        super().__init__(meet.irc_port)
+        for line in (
+            "CAP REQ :echo-message message-tags server-time",
+            *([f"PASS {password}"] if password else []),
+            f"NICK {nick}",
+            f"USER {nick} 0 * :{nick}",
+            "CAP END",
+            f"JOIN #{room}",
+        ):
+            self.send(line)
+
+    def _take(self, line: str) -> None:
+        if match := self.SAID.match(line):
+            self.heard.append((match[1], match[3]))
+        elif line.startswith("PING") or " PING " in line:
+            self.send("PONG " + line.split("PING ", 1)[1])
+
+    def say(self, text: str) -> bool:
+        return self.send(f"PRIVMSG #{self.room} :{text}")
+
+
+class Telnet(Lines):
+    """Somebody at the line door by a plain socket."""
+
+    def __init__(self, meet: Meet, room: str, nick: str) -> None:
+        super().__init__(meet.line_port)
+        self.send(f"/join {room} {nick}")
+
+    def _take(self, line: str) -> None:
+        if match := Nc.LINE.match(line):
+            self.heard.append((match[1], match[2]))
+
+    def say(self, text: str) -> bool:
+        return self.send(text)
 
 
 class Socket:
@@ -159,7 +189,14 @@ class Socket:
     def _run(self) -> None:
         while not self._closed:
             try:
-                with connect(self._address(), subprotocols=["meet.v1"], open_timeout=5, close_timeout=1) as connection:  # type: ignore[list-item]
+                with connect(
+                    self._address(),
+                    subprotocols=["meet.v1"],  # type: ignore[list-item]
+                    open_timeout=5,
+                    close_timeout=1,
+                    # What was missed comes in one message.
+                    max_size=None,
+                ) as connection:
                     self._connection = connection
                     for message in connection:
                         self._take(json.loads(message))
@@ -177,21 +214,27 @@ class Socket:
         else:
             self.messages.append(message)
             if message["kind"] == "welcome":
-                self.token = message.get("token", "")
-                for pair in message["entries"]:
-                    self._entry(*pair)
+                self._welcome(message)
                 self.welcomes += 1
             elif message["kind"] == "refused":
                 self.refused.append(message)
         heard_something()
 
+    def _welcome(self, message: dict[str, Any]) -> None:
+        self.token = message.get("token", "")
+        for pair in message["entries"]:
+            self._entry(*pair)
+
     def _entry(self, position: str, event: dict[str, Any]) -> None:
         self.after = position
         self.positions.append(position)
         if event["kind"] == "said":
-            self.heard.append((event["nick"], event["text"]))
+            self._hear((event["nick"], event["text"]))
             if event.get("ref"):
                 self.accepted.setdefault(event["ref"], position)
+
+    def _hear(self, line: tuple[str, str]) -> None:
+        self.heard.append(line)
 
     def say(self, text: str, ref: str = "") -> str:
         """Ask for a line; its ref.  Whether it was accepted shows in `accepted`."""

@@ -27,6 +27,7 @@ class Meet:
         self.irc_port = free_port() if irc else 0
         self.line_port = free_port() if line else 0
         self.log = folder / "meet.log"
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,7 +53,7 @@ class Meet:
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "HOME": str(self.folder)},
+                env={**os.environ, "HOME": str(self.folder), **self.environment},
             )
         process = self.process
 

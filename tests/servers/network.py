@@ -19,16 +19,22 @@ Direction = Literal["up", "down"]
 """From the client to the server, or back."""
 
 _PIECE = 65536
+_ESTABLISHED = 1
 
 
 class Network:
-    """Listens on `port` and connects each who comes to ``target`` on this machine."""
+    """Listens on `port` and connects each who comes to ``target`` on this machine.
 
-    def __init__(self, target: int) -> None:
+    ``buffer`` bytes at most wait in it for each direction of a connection, besides what the system holds.
+    """
+
+    def __init__(self, target: int, buffer: int = 0) -> None:
         self.target = target
+        self._buffer = buffer
         self.port = free_port()
         self._listener: socket.socket | None = None
         self._connections: set[tuple[socket.socket, socket.socket]] = set()
+        self._half_closed: set[tuple[socket.socket, socket.socket]] = set()
         self._changed = threading.Condition()
         self._held: set[Direction] = set()
         self._delay = 0.0
@@ -73,6 +79,14 @@ class Network:
         with self._changed:
             self._delay, self._pieces = delay, pieces
 
+    def ended_by_target(self) -> int:
+        """How many connections the server has ended while what it sent is still held."""
+        with self._changed:
+            servers = [server for _, server in self._connections]
+        # The first byte of tcp_info is the state (linux/tcp.h).
+        states = [server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] for server in servers]
+        return sum(state != _ESTABLISHED for state in states)
+
     def heal(self) -> None:
         """All is well again: what was held goes on its way, and who was refused may come."""
         with self._changed:
@@ -98,12 +112,15 @@ class Network:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = listener.accept()
+                server = socket.socket()
+                if self._buffer:
+                    # Before the connection is made, or the window is wider already.
+                    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
                 try:
-                    server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+                    server.connect(("127.0.0.1", self.target))
                 except OSError:
                     client.close()
                     continue
-                server.settimeout(None)
                 pair = (client, server)
                 with self._changed:
                     self._connections.add(pair)
@@ -132,7 +149,11 @@ class Network:
                     break
                 target.sendall(piece)
             target.shutdown(socket.SHUT_WR)
-            return
+            with self._changed:
+                half = pair in self._half_closed
+                self._half_closed.add(pair)
+            if not half:
+                return
         self._end(pair)
 
     def _end(self, pair: tuple[socket.socket, socket.socket]) -> None:
@@ -140,6 +161,7 @@ class Network:
             if pair not in self._connections:
                 return
             self._connections.remove(pair)
+            self._half_closed.discard(pair)
             self._changed.notify_all()
         for each in pair:
             with contextlib.suppress(OSError):

@@ -10,15 +10,17 @@ from tests.servers.program import Program, answers, is_root, program
 class Nginx(Program):
     """One nginx that listens on ``ports``.
 
-    ``http`` is what stands inside ``http { … }``; the rest, and where nginx keeps its files, is here.
+    ``http`` is what stands inside ``http { … }``, ``main`` what stands beside it; the rest, and where
+    nginx keeps its files, is here.
     A whole file of somebody's is given as ``configuration`` instead and used as it is.
     """
 
-    def __init__(self, http: str = "", *, ports: list[int], configuration: str = "") -> None:
+    def __init__(self, http: str = "", *, ports: list[int], configuration: str = "", main: str = "") -> None:
         super().__init__()
         self._program = program("nginx", "nginx")
         self.ports = ports
         self.file = self.folder / "nginx.conf"
+        self._main = main
         self.file.write_text(configuration or self._whole(http))
 
     def _whole(self, http: str) -> str:
@@ -32,6 +34,7 @@ daemon off;
 worker_processes 2;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log notice;
+{self._main}
 events {{ worker_connections 4096; }}
 http {{
 {places}
