@@ -7,7 +7,7 @@ The package is a staircase; a module imports only from floors below its own
 floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
-       ``listening`` ``supervisor`` ``logs``
+       ``listening`` ``supervisor`` ``logs`` ``clock``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring``                                                each other
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and

@@ -27,7 +27,7 @@ from meet.events import Closed, Entry, Extended, Forgotten, Opened, Renewed
 from meet.feed import Feed
 from meet.interfaces import IBroker, Record, Stop
 from meet.limits import Limits
-from meet.moments import DAY, moment, seconds
+from meet.moments import HOUR, moment, seconds
 from meet.recorder import Following, pause
 from meet.room import Room
 from meet.wire import decode_event, encode
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _LOOKS_AT_ONCE = 8  # a start with 10,000 rooms must leave the broker to the living
-_STEP_MOST = float(DAY)  # a timer a year long would sleep through a clock that is set
+_STEP_MOST = float(HOUR)  # a longer timer would sleep through a clock that is set
 _STEP_LEAST = 0.001  # a timer may fire the last bit of a float too early
 
 

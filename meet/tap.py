@@ -30,6 +30,7 @@ from twisted.python.logfile import LogFile
 from meet import logs, supervisor
 from meet.admission import Admission
 from meet.broker import broker_for
+from meet.clock import steady
 from meet.configuration import HEALTH, Configuration
 from meet.errors import GOODBYES, Goodbye, Unavailable
 from meet.health import Health, Probe
@@ -74,6 +75,7 @@ def makeService(options: Options) -> MeetService:
     """One whole Meet, not yet running.  What is wrong with the options ends the process with a sentence."""
     from twisted.internet import reactor
 
+    steady(reactor)
     configuration = options.configuration
     try:
         service = MeetService(configuration, reactor)
