@@ -99,6 +99,7 @@ def step_the_clock(stage: Alone) -> None:
     for seconds in (3600, 0, -3600, 0):
         stage.some_talk()
         step(seconds)
+        stage.pause(1.5)
         stage.note(f"the clock differs by {seconds:+d} s now")
         stage.everybody_speaks()
 
@@ -121,7 +122,7 @@ def _clock_in(file: Path) -> dict[str, str]:
     return {
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         # Only the wall clock can be set.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }

@@ -78,9 +78,7 @@ class Person:
 
     door = ""
 
-    def __init__(
-        self, front: Front, room: str, nick: str, chance: random.Random, pace: float, words: str = ""
-    ) -> None:
+    def __init__(self, front: Front, room: str, nick: str, chance: random.Random, pace: float, words: str = "") -> None:
         self.front, self.room, self.nick = front, room, nick
         self.memory = Memory()
         self.asked: list[Line] = []
@@ -315,10 +313,8 @@ class _ByHand(Person):
             connection = self._dial(meet)
         except OSError:
             return False
-        try:
+        with contextlib.suppress(AssertionError):
             until(lambda: self._in(connection) or not connection.connected, "the room", ARRIVAL_PATIENCE)
-        except AssertionError:
-            pass
         if not self._in(connection):
             connection.close()
             return False

@@ -96,7 +96,12 @@ class Stage:
 
     def _people(self) -> None:
         self.invite(Browser, "")
-        for kind, nicks in ((Browser, ("wanda", "walt")), (Script, ("sue",)), (Chatter, ("igor",)), (Caller, ("lena",))):
+        for kind, nicks in (
+            (Browser, ("wanda", "walt")),
+            (Script, ("sue",)),
+            (Chatter, ("igor",)),
+            (Caller, ("lena",)),
+        ):
             for nick in nicks:
                 self.invite(kind, nick)
 
