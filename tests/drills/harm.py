@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.drills.people import Browser, Front
-from tests.drills.stage import Alone
+from tests.drills.stage import Alone, Many
 from tests.servers.network import Network
 from tests.servers.program import is_root, program, until
+from tests.servers.redis import Redis
+from tests.servers.sentinel import NAME, Sentinels
 
 # One process with the local broker.
 
@@ -102,6 +104,151 @@ def step_the_clock(stage: Alone) -> None:
         stage.pause(1.5)
         stage.note(f"the clock differs by {seconds:+d} s now")
         stage.everybody_speaks()
+
+
+# Many processes and one Redis.
+
+
+def _redis(stage: Many) -> Redis:
+    """One that has written to its disk what it answered."""
+    redis: Redis = stage.closing.enter_context(Redis(aof=True))
+    return redis
+
+
+def kill_a_serving_process(stage: Many) -> None:
+    """``kill -9`` of one of those that serve, and its return, again and again."""
+    stage.build(_redis(stage).url)
+    stage.begin()
+    for _ in range(2 if stage.short else stage.chance.randint(3, 6)):
+        stage.some_talk()
+        victim = stage.chance.choice(stage.serving)
+        victim.kill()
+        # Now and then it stays away until the others have taken its people over.
+        stage.some_talk(*stage.chance.choice([(1, 5), (100, 300)]))
+        victim.start()
+    stage.everybody_speaks()
+
+
+def kill_the_recorder(stage: Many) -> None:
+    """``kill -9`` of those that record, one after the other and both at once."""
+    stage.build(_redis(stage).url)
+    stage.begin()
+    for number in range(2 if stage.short else 6):
+        stage.some_talk()
+        victims = stage.recording if number % 3 == 2 else [stage.chance.choice(stage.recording)]
+        for victim in victims:
+            victim.kill()
+        stage.some_talk(50, 200)
+        for victim in victims:
+            victim.start()
+    stage.everybody_speaks()
+
+
+def restart_everything_in_turn(stage: Many) -> None:
+    """An upgrade: SIGTERM to each process, the next when it is back."""
+    stage.build(_redis(stage).url)
+    stage.begin()
+    for _ in range(1 if stage.short else 3):
+        processes = [*stage.serving, *stage.recording]
+        stage.chance.shuffle(processes)
+        for meet in processes:
+            stage.some_talk(5, 30)
+            code = meet.terminate()
+            assert code == 0, f"A process ended with {code} after SIGTERM"
+            meet.start()
+    stage.everybody_speaks()
+
+
+def restart_redis(stage: Many) -> None:
+    """Redis is stopped or killed, and comes back with its append-only file."""
+    redis = _redis(stage)
+    stage.build(redis.url)
+    stage.begin()
+    for number in range(2 if stage.short else 4):
+        stage.some_talk()
+        if number % 2:
+            redis.stop()
+        else:
+            redis.kill()
+        stage.pause(stage.chance.uniform(0, stage.lasting(1, 6)))
+        redis.start()
+        stage.everybody_speaks()
+
+
+def empty_redis(stage: Many) -> None:
+    """Redis is killed and comes back with nothing."""
+    redis = _redis(stage)
+    stage.build(redis.url)
+    stage.begin()
+    for _ in range(1 if stage.short else 3):
+        stage.some_talk(50, 150)
+        redis.kill()
+        redis.empty()
+        stage.pause(stage.chance.uniform(0, stage.lasting(1, 6)))
+        redis.start()
+        stage.everybody_speaks()
+
+
+def pause_redis(stage: Many) -> None:
+    """Redis stands still with its connections open (SIGSTOP)."""
+    redis = _redis(stage)
+    stage.build(redis.url)
+    stage.begin()
+    stage.some_talk()
+    seconds = stage.lasting(8, 30)
+    redis.freeze()
+    stage.note(f"Redis stands still for {seconds} s")
+    stage.pause(seconds)
+    redis.thaw()
+    stage.everybody_speaks()
+
+
+def disturb_the_network(stage: Many) -> None:
+    """The network to Redis is cut, resets connections, is one-way in either direction, and slow."""
+    redis = _redis(stage)
+    network = stage.closing.enter_context(Network(redis.port))
+    stage.build(f"redis://{network.address}")
+    stage.begin()
+    disturbances = [
+        ("is cut", network.cut),
+        ("resets every connection", network.reset),
+        ("lets nothing up", lambda: network.hold("up")),
+        ("lets nothing down", lambda: network.hold("down")),
+        ("is slow", lambda: network.slow(0.05, pieces=2000)),
+    ]
+    stage.chance.shuffle(disturbances)
+    for what, disturb in disturbances:
+        stage.some_talk()
+        disturb()
+        seconds = stage.lasting(2, stage.chance.choice([3, 12, 25]))
+        stage.note(f"the network to Redis {what} for {seconds} s")
+        stage.pause(seconds)
+        network.heal()
+        stage.everybody_speaks()
+
+
+def promote_a_replica(stage: Many) -> None:
+    """The primary dies and Sentinel promotes a replica; every entry must have a copy there first (wait=1)."""
+    _promote(stage, "?wait=1")
+
+
+def promote_a_replica_that_lags(stage: Many) -> None:
+    """The same without wait=1: what Redis had not copied yet is lost, and counted here."""
+    _promote(stage, "")
+
+
+def _promote(stage: Many, wishes: str) -> None:
+    sentinels = stage.closing.enter_context(Sentinels(replicas=2, aof=True))
+    stage.build(f"redis+sentinel://{','.join(sentinels.addresses)}/{NAME}/0{wishes}")
+    stage.begin()
+    for _ in range(1 if stage.short else 2):
+        stage.some_talk(50, 150)
+        primary = sentinels.primary
+        primary.kill()
+        sentinels.promoted(primary)
+        stage.everybody_speaks()
+        primary.start()
+        sentinels.settled()
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +243,32 @@ class Alone(Stage):
         self.archive = self.meet.data / "archive.sqlite3"
         self.serving.append(self.keep(self.meet.start()))
         self.put_nginx_before()
+
+
+class Many(Stage):
+    """Three processes that serve, two that record and reap, and one Redis."""
+
+    SERVING = 3
+    RECORDING = 2
+
+    def build(self, broker: str, **limits: int) -> None:
+        """Start them all on the broker at the URL ``broker``."""
+        self.broker = broker
+        self.limits = limits
+        self.recording.extend(self._process(f"record{n}", "--record", "--reap") for n in range(self.RECORDING))
+        self.serving.extend(self._process(f"serve{n}", "--serve", "web,irc,line") for n in range(self.SERVING))
+        with ThreadPoolExecutor() as starting:
+            list(starting.map(Meet.start, (*self.recording, *self.serving)))
+        self.put_nginx_before()
+
+    def _process(self, name: str, *roles: str) -> Meet:
+        doors = "--serve" in roles
+        options = [
+            "--broker",
+            self.broker,
+            "--store",
+            f"sqlite:///{self.archive}",
+            *roles,
+            *self.options(**self.limits),
+        ]
+        return self.keep(Meet(self.folder / name, *options, web=doors, irc=doors, line=doors))

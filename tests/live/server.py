@@ -14,6 +14,9 @@ from typing import Any
 
 from tests.servers.program import PATIENCE, answers, free_port, until
 
+_START = 60.0
+"""Seconds that a start may take where many run at once."""
+
 
 class Meet:
     """One ``twistd meet``.  `kill` and `start` again keep the folder and the ports."""
@@ -62,7 +65,11 @@ class Meet:
             return answers(port)
 
         for port in filter(None, (self.web_port, self.irc_port, self.line_port)):
-            until(lambda port=port: open_at(port), f"port {port} to answer:\n" + self.log.read_text())
+            until(
+                lambda port=port: open_at(port),
+                lambda port=port: f"port {port} to answer:\n" + self.log.read_text(),
+                _START,
+            )
         return self
 
     def kill(self) -> None:

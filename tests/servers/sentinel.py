@@ -69,14 +69,19 @@ class Sentinels:
         """Start all; comes back once the replicas follow and the Sentinels know of each other and of them."""
         for each in (*self.redises, *self.sentinels):
             each.start()
-        until(self._settled, "the Sentinels to know each other and the replicas")
+        self.settled()
         return self
 
-    def _settled(self) -> bool:
+    def settled(self) -> None:
+        """Wait until all replicas follow, and the Sentinels know of each other and of them."""
+        until(self._is_settled, "the Sentinels to know each other and the replicas")
+
+    def _is_settled(self) -> bool:
         replicas = len(self.redises) - 1
-        following = [redis.info("replication").get("master_link_status") == "up" for redis in self.redises[1:]]
+        replications = [redis.info("replication") for redis in self.redises if redis.running]
+        following = [each for each in replications if each["role"] == "slave" and each["master_link_status"] == "up"]
         views = [sentinel.info("sentinel").get("master0", "") for sentinel in self.sentinels]
-        return all(following) and all(f"slaves={replicas},sentinels=3" in view for view in views)
+        return len(following) == replicas and all(f"slaves={replicas},sentinels=3" in view for view in views)
 
     def promoted(self, before: Redis, patience: float = 30.0) -> Redis:
         """Wait until another one than ``before`` is the primary and takes writes; which."""

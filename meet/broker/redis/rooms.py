@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from meet.broker.ledger import new_epoch
 from meet.broker.redis.link import Word
@@ -110,7 +111,7 @@ class Rooms:
         )
         if self._wait:
             copied = self._servers.ask(shard, "WAIT", self._wait, _COPYING)
-            published.addCallback(self._copied, copied)
+            published.addCallbacks(self._copied, _give_up, callbackArgs=(copied,), errbackArgs=(copied,))
         return published.addCallback(self._numbered, room, key, forget, claim)
 
     def _copied(self, answer: bytes, copied: Deferred[int]) -> Deferred[bytes]:
@@ -290,3 +291,9 @@ class Rooms:
 def closed() -> Unavailable:
     """Why nothing can be asked before the start and after the end."""
     return Unavailable("The broker is not running; come again.")
+
+
+def _give_up(failure: Failure, copied: Deferred[int]) -> Failure:
+    """Nothing was published, so nobody asks for its copies."""
+    copied.addErrback(lambda _: None)
+    return failure
