@@ -111,7 +111,7 @@ class Rooms:
         )
         if self._wait:
             copied = self._servers.ask(shard, "WAIT", self._wait, _COPYING)
-            published.addCallbacks(self._copied, _give_up, callbackArgs=(copied,), errbackArgs=(copied,))
+            published.addErrback(_give_up, copied).addCallback(self._copied, copied)
         return published.addCallback(self._numbered, room, key, forget, claim)
 
     def _copied(self, answer: bytes, copied: Deferred[int]) -> Deferred[bytes]:

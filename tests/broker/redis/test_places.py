@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,19 @@ class PlaceTests(TestCase):
         self.addCleanup(broker.stop)
         with self.assertRaisesRegex(Unavailable, "could not copy this to another server in time"):
             await broker.publish("algebra", b"hi", under=None)
+
+    async def test_a_server_that_dies_before_it_copied_is_told_to_the_asker_alone(self) -> None:
+        redis = self.close(await deferToThread(Redis().start))
+        broker = broker_at(f"{redis.url}?wait=1")
+        await broker.start()
+        self.addCleanup(broker.stop)
+        redis.freeze()
+        asked = broker.publish("algebra", b"hi", under=None)
+        await deferToThread(redis.kill)
+        with self.assertRaises(Unavailable):
+            await asked
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     async def persist(self, ask: Callable[[], Deferred[Any]]) -> Any:
         """Ask until it is not away, as people do."""
