@@ -27,18 +27,18 @@ def main() -> int:
     drills = [drill for drill in DRILLS if not letters or drill.letter in letters]
     if wishes.list:
         for drill in drills:
-            print(f"{drill.letter:3} {drill.title}")
+            _tell(f"{drill.letter:3} {drill.title}")
         return 0
     first = random.SystemRandom().randrange(1_000_000) if wishes.seed is None else wishes.seed
     summary: list[str] = []
     failed = False
     for drill in drills:
         for seed in range(first, first + wishes.times):
-            print(f"\n== {drill.letter}  {drill.title}", flush=True)
+            _tell(f"\n== {drill.letter}  {drill.title}")
             began = time.monotonic()
 
             def tell(what: str, began: float = began) -> None:
-                print(f"   {time.monotonic() - began:5.1f} s  {what}", flush=True)
+                _tell(f"   {time.monotonic() - began:5.1f} s  {what}")
 
             try:
                 outcome = run(drill, seed, short=wishes.short, tell=tell)
@@ -47,7 +47,7 @@ def main() -> int:
                 summary.append(f"{drill.letter:3} seed {seed}: could not be run to its end")
                 failed = True
                 continue
-            print("\n".join(outcome.lines()), flush=True)
+            _tell("\n".join(outcome.lines()))
             rows = outcome.verdict.rows
             counts = {what: sum(len(getattr(row, what)) for row in rows) for what in ("lost", "twice", "disordered")}
             summary.append(
@@ -56,8 +56,13 @@ def main() -> int:
                 f"twice {counts['twice']}, out of order {counts['disordered']}, {outcome.seconds:.0f} s"
             )
             failed = failed or not outcome.passed
-    print("\n== Summary", *summary, sep="\n")
+    _tell("\n== Summary", *summary)
     return int(failed)
+
+
+def _tell(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
