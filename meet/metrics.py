@@ -16,7 +16,7 @@ from meet.events import Entry
 from meet.health import Health
 from meet.hub import Hub
 from meet.interfaces import IBroker, IMeasured
-from meet.session import Sessions
+from meet.sessions import Sessions
 from meet.version import VERSION
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
