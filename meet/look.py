@@ -4,10 +4,11 @@ A broker may lose the newest of what it held, or all of it: a replica took its p
 behind, or its memory was emptied.  Whoever knows more gives it back.  What is asked here:
 
 * does this look hold all that is known (`holds`), and if not, what does it lack (`lacking`);
-* is it of the log that is known, or of one that goes on from it (`descends`)?
+* is it of the log that is known, or do both go on from one (`related`)?
 
 A log that goes on from a lost one begins with what was known of that, under the same numbers,
-and has a `Renewed` above them.  Presence is left out of all of it: people are told back in by
+and has a `Renewed` above them.  A broker may also fall back to a log from which what is known
+goes on already.  Presence is left out of all of it: people are told back in by
 those who stand for them.
 """
 
@@ -46,9 +47,12 @@ def lineage(look: Look) -> tuple[str, ...]:
     return ()
 
 
-def descends(look: Look, epoch: str) -> bool:
-    """Whether ``look`` is of the log ``epoch``, of one that goes on from it, or of nothing."""
-    return look.last is None or look.last.epoch == epoch or epoch in lineage(look)
+def related(look: Look, known: Look) -> bool:
+    """Whether both are of one log, or of logs that go on from one; or one is of none."""
+    if look.last is None or known.last is None or look.last.epoch == known.last.epoch:
+        return True
+    mine, theirs = (look.last.epoch, *lineage(look)), (known.last.epoch, *lineage(known))
+    return not set(mine).isdisjoint(theirs)
 
 
 def holds(look: Look, known: Look) -> bool:
@@ -56,9 +60,14 @@ def holds(look: Look, known: Look) -> bool:
 
     So it is, too, if that log is another one, which ``known`` tells nothing about.
     """
-    if known.last is None or not descends(look, known.last.epoch):
+    if known.last is None or not related(look, known):
         return True
-    if look.last is None or (look.last.epoch == known.last.epoch and look.last.seq < known.last.seq):
+    if look.last is None:
+        return False
+    if look.last.epoch == known.last.epoch:
+        if look.last.seq < known.last.seq:
+            return False
+    elif look.last.epoch in lineage(known):
         return False
     return not lacking(look, known)
 

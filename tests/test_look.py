@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meet.events import Joined, Opened, Position, Presence, Renewed, Retitled, Said
 from meet.limits import Limits
-from meet.look import Look, descends, holds, lacking, lineage
+from meet.look import Look, holds, lacking, lineage, related
 from meet.wire import decode_event, encode
 from tests.strategies import Numbered, logs
 
@@ -88,8 +88,20 @@ class Stories(SynchronousTestCase):
         assert holds(look(said("1"), said("2"), renewed, epoch="e3"), known)
         assert seqs(look(said("1"), None, renewed, epoch="e3"), known) == [2]
         assert lineage(look(said("1"), None, renewed, epoch="e3")) == ("e2", "k3q", "e0")
-        assert descends(look(renewed, epoch="e3"), "k3q")
-        assert not descends(look(renewed, epoch="e3"), "e1")
+        assert related(look(renewed, epoch="e3"), known)
+        assert not related(look(renewed, epoch="e3"), look(said("1"), epoch="e1"))
+
+    def test_a_broker_that_fell_back_to_a_former_log_has_lost_the_later_one(self) -> None:
+        known = look(said("1"), Renewed(at="", was="k3q"), epoch="e2")
+        assert not holds(look(said("1")), known)
+        assert related(look(said("1")), known)
+
+    def test_logs_that_go_on_from_one_can_each_lack_something(self) -> None:
+        known = look(said("1"), Renewed(at="", was="k3q"), said("2"), epoch="e2")
+        other = look(said("1"), Renewed(at="", was="k3q"), epoch="e3")
+        assert seqs(other, known) == [3]
+        assert not holds(other, known)
+        assert holds(known, other)
 
 
 class Properties(SynchronousTestCase):

@@ -199,13 +199,15 @@ class Ledger:
             return None
         # A line that was asked again since the loss stands already.
         lost = [item for item in lacking(look, known) if item.event.once not in self._marks]
-        if not lost and (known.last.epoch != self.epoch or known.last.seq <= self.last):
+        behind = known.last.epoch == self.epoch and known.last.seq > self.last
+        fell_back = self.epoch in lineage(known)
+        if not lost and not behind and not fell_back:
             return None
         top = max(self.last, known.last.seq)
         mine = {row.seq: row.seq for row in self.rows}
         theirs = {item.position.seq: item.position.seq for item in lost}
         clash = min(mine.keys() & theirs.keys(), default=top + 1)
-        if known.last.epoch == self.epoch:
+        if known.last.epoch == self.epoch or fell_back:
             # What this log has numbered since the loss came after what it lost.
             agreed = {(position.seq, body) for position, body in (*known.kept, *known.tail)}
             moved = [row.seq for row in self.rows if row.seq >= clash and (row.seq, row.body) not in agreed]
@@ -217,7 +219,10 @@ class Ledger:
         ledger = Ledger(epoch, self._limits)
         ledger.last = ledger.law = top + len(moved) + 1
         ledger.floor = known.floor if known.floor > self.last else self.floor
-        former = (self.epoch, *lineage(look)) if self.known else (known.last.epoch, *lineage(known))
+        theirs_before = (known.last.epoch, *lineage(known))
+        former = (self.epoch, *lineage(look)) if self.known else ()
+        # In the order of their ages, as far as it is known, and each once.
+        former = tuple(dict.fromkeys((*theirs_before, *former) if fell_back else (*former, *theirs_before)))
         newest = Row(ledger.last, _RENEWED, None, _renewed(renewed, former))
         stay = [row._replace(seq=mine[row.seq]) for row in self.rows]
         back = [Row(theirs[item.position.seq], item.event.key, None, item.body) for item in lost]

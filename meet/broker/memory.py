@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from meet.broker.observation import Observation
 from meet.broker.records import Records
-from meet.broker.shared import Orphans, Saved, Shared
+from meet.broker.shared import NOTICED, Orphans, Saved, Shared
 from meet.broker.standing import Standing
 from meet.errors import Stale, Taken, Unavailable
 from meet.events import Position
@@ -28,9 +28,6 @@ from meet.limits import Limits
 from meet.look import Look
 
 _T = TypeVar("_T")
-
-NOTICED = 10.0
-"""Seconds until the others notice that a process has died."""
 
 
 def make_broker(

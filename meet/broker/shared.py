@@ -16,6 +16,9 @@ from meet.broker.turns import Turns
 from meet.events import Position
 from meet.limits import Limits
 
+NOTICED = 10.0
+"""Seconds until the others notice that a process has died."""
+
 
 class Orphans(NamedTuple):
     """Keys of a room for which nobody stands since the moment ``seen``."""
@@ -90,8 +93,11 @@ class Shared:
         self.ledgers = copy.deepcopy(saved.ledgers)
         self.records.fall_back(saved.records)
         self.standing = saved.standing.copy()
+        for process in self.standing.everybody() - set(self.processes):
+            # It has ended since, and is noticed to have ended anew.
+            self.clock.callLater(NOTICED, self.gone, process, self.clock.seconds())
 
-    def gone(self, process: Process, seen: float) -> None:
+    def gone(self, process: Hashable, seen: float) -> None:
         """Find others for what ``process`` has left."""
         self.turns.gone(process, told=False)
         for room, keys in self.standing.gone(process).items():

@@ -17,6 +17,10 @@ class Standing:
         other._rooms = {room: {key: set(who) for key, who in keys.items()} for room, keys in self._rooms.items()}
         return other
 
+    def everybody(self) -> set[Hashable]:
+        """All who stand for somebody."""
+        return {who for keys in self._rooms.values() for standing in keys.values() for who in standing}
+
     def stand(self, room: str, key: str, who: Hashable) -> None:
         """``who`` stands for ``key``, beside others that do."""
         self._rooms.setdefault(room, {}).setdefault(key, set()).add(who)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.broker.memory import NOTICED, MemoryBroker
+from meet.broker.memory import MemoryBroker
+from meet.broker.shared import NOTICED
 from meet.limits import Limits
 from tests.contracts.hearing import Heard, Watching
 
