@@ -156,6 +156,7 @@ class RedisBroker(Rooms):
         if self._empty:
             self._empty = False
             self._tell(watcher.back)
+        self._standing.adopts = True
         self._standing.hasten()
         return succeed(None)
 
@@ -254,10 +255,11 @@ class RedisBroker(Rooms):
             self.hold(room, key, owner).addErrback(_ignore)
 
     def _adopt(self, dead: str, seen: float) -> None:
-        if dead in self._adopting or self._watcher is None:
+        watcher = self._watcher
+        if dead in self._adopting or watcher is None:
             return
         self._adopting.add(dead)
-        adopted = Deferred.fromCoroutine(self._take_on(dead, seen, self._watcher))
+        adopted = Deferred.fromCoroutine(self._take_on(dead, seen, watcher))
         adopted.addErrback(self._not_adopted).addCallback(lambda _: self._adopting.discard(dead))
 
     async def _take_on(self, dead: str, seen: float, watcher: IWatch) -> None:

@@ -1,13 +1,14 @@
 -- This process lives: what work is its to do, and who no longer lives.
 --
 -- KEYS  alive gone adopted leases workers shares seen
--- ARGV  process, milliseconds without a pulse after which one is dead, shards,
+-- ARGV  process, milliseconds without a pulse after which one is dead, shards, 1 if it adopts others,
 --       how many names of leases follow, those, names of observers
 -- Answers: 1 if this process had been taken for dead; processes that are this one's to adopt, each with
 -- the second at which it was last alive; the leases that it has; for each observer its name, whether this
 -- process has more shards than its share, and the shards.
 local alive, gone, adopted, leases, workers, shares, seen = unpack(KEYS)
-local process, patience, shards, named = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local process, patience, shards, adopts, named =
+    ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local function lives(who)
@@ -25,7 +26,7 @@ for _, who in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', '(' .. (now - pa
     redis.call('ZREM', alive, who)
 end
 local dead = {}
-local left = redis.call('HGETALL', gone)
+local left = adopts and redis.call('HGETALL', gone) or {}
 for each = 1, #left, 2 do
     local by = redis.call('HGET', adopted, left[each])
     if not by or by == process or not lives(by) then
@@ -36,7 +37,7 @@ for each = 1, #left, 2 do
 end
 
 local mine = {}
-for each = 5, 4 + named do
+for each = 6, 5 + named do
     local owner = redis.call('HGET', leases, ARGV[each])
     if not owner or owner == process or not lives(owner) then
         redis.call('HSET', leases, ARGV[each], process)
@@ -45,7 +46,7 @@ for each = 5, 4 + named do
 end
 
 local shared = {}
-for each = 5 + named, #ARGV do
+for each = 6 + named, #ARGV do
     local observer = ARGV[each]
     redis.call('HSET', seen, observer, now)
     redis.call('HSET', workers, observer .. ' ' .. process, '1')

@@ -44,7 +44,8 @@ class Standing:
     """The pulse of ``process``.
 
     ``adopt(dead, seen)`` is called for each process that is this one's to adopt, at every pulse
-    until it is `buried`; ``lapsed()`` when this one had been taken for dead and lives again.
+    until it is `buried`, once `adopts` is set; ``lapsed()`` when this one had been taken for dead
+    and lives again.
     """
 
     log = Logger()
@@ -59,6 +60,7 @@ class Standing:
         lapsed: Callable[[], None],
         every: float = PULSE_EVERY,
     ) -> None:
+        self.adopts = False
         self._process = process
         self._servers = servers
         self._keys = [names.house(what) for what in ("alive", "gone", "adopted", "leases", "workers", "shares", "seen")]
@@ -137,7 +139,7 @@ class Standing:
         self._next = None
         self._beating = True
         sent = self._reactor.seconds()
-        words: list[str | int] = [self._process, round(3000 * self._every), SHARDS, len(self._leases)]
+        words: list[str | int] = [self._process, round(3000 * self._every), SHARDS, int(self.adopts), len(self._leases)]
         pulse = PULSE.run(self._servers, HOUSE, self._keys, [*words, *self._leases, *self._shares])
         pulse.addCallback(self._felt, sent)
         return pulse.addBoth(self._beaten)

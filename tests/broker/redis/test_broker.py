@@ -299,6 +299,20 @@ class ProcessTests(Case):
         self.assertEqual(news, [("orphaned", "algebra", ["who:ann"])])
         self.assertTrue(await others[0].let_go("algebra", "who:bob", "p2"))
 
+    async def test_a_process_that_has_no_people_of_its_own_adopts_none(self) -> None:
+        # The first one records, say, and watches nobody; its pulse comes all the same.
+        serving, dying = await self.another(), await self.another()
+        await dying.publish("algebra", b"ann", under=None, key="who:ann", claim=("who:ann", "p1"))
+        await kill(dying)
+        observer = Heard()
+        await self.broker.journal("recorder", observer.observe)
+        await self.broker.journal("another", observer.observe)
+        watcher = Watcher()
+        told = watcher.told("orphaned")
+        await serving.watch(watcher)
+        await told
+        self.assertIn(("orphaned", "algebra", ["who:ann"]), watcher.news)
+
     async def test_workers_share_a_journal_and_take_over(self) -> None:
         others = [self.broker, await self.another(), await self.another()]
         told = [Heard(), Heard(), Heard()]
