@@ -56,7 +56,7 @@ DOORS = {"http": "meet.web", "irc": "meet.irc", "line": "meet.line"}
 _GOODBYE = 2.4
 _PORTS = 0.4
 _CLOSING = 0.3
-"""Seconds that people have to take their goodbye, the ports to close, and each other part to end: 4.9 in all."""
+"""Seconds that people have to take their goodbye, the ports to close, and each other stage to end: 4.9 in all."""
 
 
 class Gateway(Protocol):
@@ -237,22 +237,28 @@ class MeetService(Service):
         goodbye = GOODBYES["shutting-down"]
         self.health.stop()
         supervisor.tell(os.environ, supervisor.STOPPING)
-        steps: list[tuple[str, float, Callable[[], Any]]] = [
-            ("The ports", _PORTS, lambda: gatherResults([entrance.close() for entrance in self.entrances])),
-            ("Accepting", _CLOSING, lambda: gatherResults([gateway.stop_accepting() for gateway in self.gateways])),
-            ("Goodbye", _GOODBYE, lambda: gatherResults([gateway.say_goodbye(goodbye) for gateway in self.gateways])),
-            ("The sessions", _CLOSING, lambda: self.sessions.stop(goodbye)),
-            ("The hub", _CLOSING, lambda: self.hub.stop(goodbye)),
-            ("The restorer", _CLOSING, self.restorer.stopService),
-            ("The reaper", _CLOSING, self.reaper.stopService),
-            ("The recorder", _CLOSING, self.recorder.stopService),
-            ("The store", _CLOSING, self.store.stop),
-            ("The broker", _CLOSING, self.broker.stop),
+        stages: list[list[tuple[str, float, Callable[[], Any]]]] = [
+            [("The ports", _PORTS, lambda: gatherResults([entrance.close() for entrance in self.entrances]))],
+            [("Accepting", _CLOSING, lambda: gatherResults([gateway.stop_accepting() for gateway in self.gateways]))],
+            [("Goodbye", _GOODBYE, lambda: gatherResults([gateway.say_goodbye(goodbye) for gateway in self.gateways]))],
+            [("The sessions", _CLOSING, lambda: self.sessions.stop(goodbye))],
+            [("The hub", _CLOSING, lambda: self.hub.stop(goodbye))],
+            [
+                ("The restorer", _CLOSING, self.restorer.stopService),
+                ("The reaper", _CLOSING, self.reaper.stopService),
+                ("The recorder", _CLOSING, self.recorder.stopService),
+            ],
+            [("The store", _CLOSING, self.store.stop)],
+            [("The broker", _CLOSING, self.broker.stop)],
         ]
         if self.side_entrance is not None:
             # The last, so that it tells to the end how it goes.
-            steps.append(("Health", _CLOSING, self.side_entrance.close))
-        return all([await self._step(*step) for step in steps])
+            stages.append([("Health", _CLOSING, self.side_entrance.close)])
+        in_time = True
+        for stage in stages:
+            ended = await gatherResults([Deferred.fromCoroutine(self._step(*step)) for step in stage])
+            in_time = in_time and all(ended)
+        return in_time
 
     async def _step(self, what: str, most: float, end: Callable[[], Any]) -> bool:
         try:
