@@ -54,7 +54,8 @@ class Stage:
         self.chance, self.short, self.tell = chance, short, tell
         self.folder = Path(tempfile.mkdtemp(prefix="meet-drill-"))
         self.closing = contextlib.ExitStack()
-        self.closing.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.closing.callback(self._tidy)
+        self._verdict: Verdict | None = None
         self.serving: list[Meet] = []
         self.recording: list[Meet] = []
         self.people: list[Person] = []
@@ -169,7 +170,15 @@ class Stage:
         # Late echoes, too, are receipts.
         accepted = set().union(*(person.accepted for person in self.people))
         said = {line for person in self.people for line in person.asked}
-        return judge(said, accepted, self.stored(), [*(person.ear() for person in self.people), *newcomers])
+        self._verdict = judge(said, accepted, self.stored(), [*(person.ear() for person in self.people), *newcomers])
+        return self._verdict
+
+    def _tidy(self) -> None:
+        """Remove the folder, unless somebody will want to know why."""
+        if self._verdict is not None and self._verdict.sound:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            self.note(f"the logs and the archive are kept in {self.folder}")
 
     def _wait(self, true: Callable[[], bool], what: str) -> None:
         try:
