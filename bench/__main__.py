@@ -2,30 +2,67 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.python.usage import Options, UsageError
 
-from bench import installation
-from bench.places import HERE
+from bench import installation, plot, report
+from bench.course import Course
+from bench.figures import Result
+from bench.peers import PEERS
+from bench.places import HERE, Peers
+from bench.rows import ROWS, Row
 
-PEERS = str(HERE / "peers")
+_PEERS = ["peers", None, str(HERE / "peers"), "the folder of the peers"]
+_RESULTS = ["results", None, str(HERE / "results"), "the folder that the table and the plot go to"]
 
 
 class Setup(Options):
     """Fetch the peers and build the load generator."""
 
-    optParameters: ClassVar = [["peers", None, PEERS, "the folder they go to"]]
+    optParameters: ClassVar = [_PEERS]
+
+
+class Run(Options):
+    """Measure, and write results.json, table.md and plot.svg."""
+
+    optParameters: ClassVar = [
+        _PEERS,
+        _RESULTS,
+        ["only", None, "", f"only these peers, with commas: {', '.join(peer.name for peer in PEERS)}"],
+        ["rows", None, "", f"only these rows, with commas: {', '.join(row.name for row in ROWS)}"],
+        ["rounds", None, 5, "how many rounds", int],
+        ["seconds", None, 3.0, "seconds that are measured in each run", float],
+        ["warm", None, 1.0, "seconds of talk before them", float],
+        ["share", None, 1.0, "the share of the listeners: under 1 it tries the benchmark, its figures are none", float],
+        ["redis", None, "", "the URL of a Redis for the rows that need one [default: one is started]"],
+    ]
+
+    def postOptions(self) -> None:
+        """Find the rows and the peers that are named; raises `UsageError` with one sentence."""
+        known = {row.name: row for row in ROWS}
+        chosen = _words(self["rows"]) or list(known)
+        peers = [peer.name for peer in PEERS]
+        for name, among in [*((name, known) for name in chosen), *((name, peers) for name in _words(self["only"]))]:
+            if name not in among:
+                raise UsageError(f"there is no {name} among {', '.join(among)}")
+        self.rows: list[Row] = [
+            known[name] if self["share"] == 1 else known[name].smaller(self["share"]) for name in chosen
+        ]
 
 
 class Bench(Options):
     """The benchmark in the box."""
 
-    synopsis = "python -m bench [options] setup|run|soak"
+    synopsis = "python -m bench setup|run|soak [options]"
     subCommands: ClassVar = [
         ("setup", None, Setup, "fetch the peers and build the load generator"),
+        ("run", None, Run, "measure"),
     ]
 
 
@@ -37,18 +74,63 @@ def main(words: list[str]) -> int:
         if options.subCommand is None:
             raise UsageError("setup, run or soak? --help says more")
     except UsageError as wrong:
-        sys.stderr.write(f"bench: {wrong}.\n")
+        sys.stderr.write(f"bench: {wrong}\n")
         return 1
     chosen = options.subOptions
+    folder = Path(chosen["peers"])
     if options.subCommand == "setup":
-        return 1 if installation.install(Path(chosen["peers"]), say) else 0
-    return 0
+        return 1 if installation.install(folder, say) else 0
+    return run(chosen, folder)
+
+
+def run(chosen: Any, folder: Path) -> int:
+    """Measure; what has been measured is written after each round, so that ending early loses little."""
+    course = Course(
+        Peers(folder.resolve()),
+        chosen.rows,
+        _words(chosen["only"]),
+        chosen["rounds"],
+        chosen["seconds"],
+        chosen["warm"],
+        chosen["redis"],
+    )
+    results: list[Result] = []
+    into = Path(chosen["results"])
+    into.mkdir(parents=True, exist_ok=True)
+    about = machine(folder, course)
+    for result in course.results(say):
+        results.append(result)
+        for name, write in (("results.json", report.data), ("table.md", report.markdown), ("plot.svg", plot.svg)):
+            (into / name).write_text(write(chosen.rows, results, about))
+    say(f"Written: {into}/table.md, results.json, plot.svg")
+    return 1 if any(result.failed for result in results) else 0
+
+
+def machine(folder: Path, course: Course) -> dict[str, str]:
+    """What the figures hold for."""
+    processor = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    return {
+        "machine": f"{processor}, {os.cpu_count()} cores, Linux {platform.release()}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "rounds": f"{course.rounds} rounds of {course.seconds:g} s",
+    } | {name: version for name, version in installation.versions(folder).items() if version}
 
 
 def say(words: str) -> None:
     """Tell whoever waits how far it is."""
     sys.stdout.write(f"{words}\n")
     sys.stdout.flush()
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 if __name__ == "__main__":

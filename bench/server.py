@@ -33,20 +33,27 @@ class Server:
     """A server's processes, from the start to the end of one run."""
 
     def __init__(
-        self, command: Sequence[str], ports: Sequence[int], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        ports: Sequence[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        core: int = SERVER_CORE,
     ) -> None:
         self.command = list(command)
         self.ports = ports
         self.folder = folder
         self.environment = environment
-        self._log = folder / "output.log"
+        self._core = core
+        self._log = folder / f"{Path(self.command[0]).name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Come back when every port answers; raises `Failed`."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                pinned(SERVER_CORE, self.command),
+                pinned(self._core, self.command),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
