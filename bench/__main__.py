@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from twisted.python.usage import Options, UsageError
 
-from bench import installation, plot, report
+from bench import installation, plot, report, soak
 from bench.course import Course
 from bench.figures import Result
 from bench.peers import PEERS
@@ -56,6 +56,19 @@ class Run(Options):
         ]
 
 
+class Soak(Options):
+    """Let people come, talk and go on all doors of a Meet, and look whether it grows."""
+
+    optParameters: ClassVar = [
+        _PEERS,
+        _RESULTS,
+        ["minutes", None, 30.0, "how long", float],
+        ["people", None, 2000, "how many people", int],
+        ["rooms", None, 20, "in how many rooms", int],
+        ["broker", None, "", "the broker of the Meet [default: its own]"],
+    ]
+
+
 class Bench(Options):
     """The benchmark in the box."""
 
@@ -63,6 +76,7 @@ class Bench(Options):
     subCommands: ClassVar = [
         ("setup", None, Setup, "fetch the peers and build the load generator"),
         ("run", None, Run, "measure"),
+        ("soak", None, Soak, "let people come and go for half an hour"),
     ]
 
 
@@ -80,7 +94,11 @@ def main(words: list[str]) -> int:
     folder = Path(chosen["peers"])
     if options.subCommand == "setup":
         return 1 if installation.install(folder, say) else 0
-    return run(chosen, folder)
+    if options.subCommand == "run":
+        return run(chosen, folder)
+    into = Path(chosen["results"])
+    wishes = chosen["minutes"], chosen["people"], chosen["rooms"]
+    return soak.soak(Peers(folder.resolve()), *wishes, into, say, chosen["broker"])
 
 
 def run(chosen: Any, folder: Path) -> int:
