@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,8 @@ class Bench(Options):
 
 def main(words: list[str]) -> int:
     """Do what ``words`` ask for; the exit code."""
+    # Whoever ends us ends the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options: Any = Bench()
     try:
         options.parseOptions(words)

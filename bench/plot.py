@@ -34,10 +34,11 @@ def svg(rows: Sequence[Row], results: Sequence[Result], machine: Mapping[str, st
             for peer in peers_of(row, results)
             if (spread := ratio(results, row.name, peer, column.figure)) is not None
         ]
+        bars.sort(key=lambda bar: -bar[1].middle)
         if bars:
             body += _group(row, bars, top)
             top += HEAD + len(bars) * (BAR + GAP)
-    foot = " · ".join(machine.values())
+    foot = " · ".join(machine[name] for name in ("machine", "date", "rounds") if name in machine)
     height = top + 30
     title = "Deliveries per second of server CPU; a bare loop of send() in C is 1"
     parts = [

@@ -112,8 +112,10 @@ def come_back(stage: Stage) -> dict[str, float]:
     """Restart the server and time how all come back; lines said meanwhile are verified like others."""
     load = stage.load("--again-path", stage.door.again_path, "--at-once", str(stage.shape.listeners))
     try:
+        # All are in; then the talk has warmed up.
         _line(load)
-        time.sleep(stage.warm + 1)
+        _line(load)
+        time.sleep(1)
         stage.server.stop(signal.SIGTERM)
         stage.server.start()
         back = _line(load)

@@ -17,7 +17,7 @@ from pathlib import Path
 STARTING = 20.0
 """Seconds that a server has until its port answers."""
 
-ENDING = 10.0
+ENDING = 30.0
 """Seconds that it has to end by itself."""
 
 SERVER_CORE, LOAD_CORE = 0, 1

@@ -23,7 +23,7 @@
 
 static const double SETTLE = 0.5;  /* seconds that a server has to come to rest once all are in */
 static const double TRAIL = 0.2;   /* seconds after the last delivery in which work put off is done */
-static const double PATIENCE = 20; /* seconds without any progress after which we give up */
+static const double PATIENCE = 30; /* seconds without any progress after which we give up */
 
 static void run_for(double seconds) {
     uint64_t end = nanoseconds() + (uint64_t)(seconds * 1e9);
@@ -114,12 +114,17 @@ static void time_joins(void) {
            (double)(end - begin) / 1e9, cpu_of(wish.cpu) - cpu, figures_at(.50), figures_at(.99));
 }
 
-/* Waits until everyone has lost the connection, then times how all come back. */
+/* Waits until everyone has lost the connection, then times how all come back, and hear what they missed. */
 static void time_return(void) {
-    while (inside > population / 2)
+    uint64_t begin = nanoseconds();
+    printf("{\"talking\": %u}\n", inside);
+    while (inside > population / 2) {
         turn(nanoseconds() + 10 * MILLISECOND);
+        if (nanoseconds() - begin > (uint64_t)(3 * PATIENCE * 1e9))
+            stop("nobody lost the connection");
+    }
     uint64_t first = 0;
-    while (inside < population || under_way() > wish.rate) {
+    while (inside < population) {
         uint32_t before = inside;
         turn(nanoseconds() + MILLISECOND);
         if (first == 0 && inside > before)
@@ -128,7 +133,6 @@ static void time_return(void) {
             stop("only %u of %u came back", inside, population);
     }
     printf("{\"back\": %u, \"wall\": %.6f}\n", inside, (double)(nanoseconds() - first) / 1e9);
-    fflush(stdout);
 }
 
 static void talk(void) {
