@@ -68,13 +68,25 @@ class Row:
         shape = self.shape
         return replace(
             self,
-            shape=replace(shape, listeners=max(1, int(shape.listeners * share)), more=int(shape.more * share)),
+            shape=replace(
+                shape, listeners=max(shape.speakers, int(shape.listeners * share)), more=int(shape.more * share)
+            ),
         )
 
+
+ONE_ROOM = Shape(WEB, 16, speakers=16, under_way=4)
+MANY_ROOMS = Shape(WEB, 1, rooms=100, under_way=4)
 
 ROWS: tuple[Row, ...] = (
     Row("w1", "1 room × 1,000 WebSockets, one message under way", scenes.talk, TALK, Shape(WEB, 1000)),
     Row("w16", "the same, sixteen under way", scenes.talk, TALK, Shape(WEB, 1000, under_way=16)),
+    Row(
+        "w16-many",
+        "the same, one under way of each of sixteen speakers",
+        scenes.talk,
+        TALK,
+        Shape(WEB, 1000, speakers=16),
+    ),
     Row("hundred-rooms", "100 rooms × 10, one under way in each", scenes.talk, TALK, Shape(WEB, 10, rooms=100)),
     Row("hundred", "1 room × 100, one under way", scenes.talk, TALK, Shape(WEB, 100)),
     Row("ten-thousand", "1 room × 10,000, one under way", scenes.talk, TALK, Shape(WEB, 10_000)),
@@ -87,25 +99,10 @@ ROWS: tuple[Row, ...] = (
     Row("memory", "4,000 idle WebSockets in one room", scenes.memory, MEMORY, Shape(WEB, 4000)),
     Row("joins", "2,000 more connect and join, 1,000 in the room", scenes.joins, JOINS, Shape(WEB, 1000, more=2000)),
     Row("joins-large", "the same, 10,000 in the room", scenes.joins, JOINS, Shape(WEB, 10_000, more=2000)),
-    Row("says", "one room, its only participant says", scenes.says, SAYS, Shape(WEB, 1, under_way=64), ("meet",)),
-    Row(
-        "says-hundred",
-        "100 rooms, in each its only participant says",
-        scenes.says,
-        SAYS,
-        Shape(WEB, 1, rooms=100, under_way=4),
-        ("meet",),
-    ),
-    Row("says-redis", "one room, on Redis", scenes.says, SAYS, Shape(WEB, 1, under_way=64), ("meet",), broker="redis"),
-    Row(
-        "says-hundred-redis",
-        "100 rooms, on Redis",
-        scenes.says,
-        SAYS,
-        Shape(WEB, 1, rooms=100, under_way=4),
-        ("meet",),
-        broker="redis",
-    ),
+    Row("says", "one room, its sixteen people say", scenes.says, SAYS, ONE_ROOM, ("meet",)),
+    Row("says-hundred", "100 rooms, one person in each says", scenes.says, SAYS, MANY_ROOMS, ("meet",)),
+    Row("says-redis", "one room, on Redis", scenes.says, SAYS, ONE_ROOM, ("meet",), broker="redis"),
+    Row("says-hundred-redis", "100 rooms, on Redis", scenes.says, SAYS, MANY_ROOMS, ("meet",), broker="redis"),
     Row(
         "return",
         "1,000 come back at once after a restart, 20 messages/s going on",

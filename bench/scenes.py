@@ -29,7 +29,10 @@ class Shape:
     door: str
     listeners: int
     rooms: int = 1
+    speakers: int = 1
     under_way: int = 1
+    """Messages of each speaker that not everybody has heard yet."""
+
     rate: float = 0
     """Messages a second; 0 for as fast as ``under_way`` allows."""
 
@@ -56,7 +59,7 @@ class Stage:
         if door.speaker:
             command += ["--speaker-door", door.speaker, "--speaker-path", door.speaker_path]
         command += ["--rooms", str(shape.rooms), "--listeners", str(shape.listeners)]
-        command += ["--under-way", str(shape.under_way), "--rate", str(shape.rate)]
+        command += ["--speakers", str(shape.speakers), "--under-way", str(shape.under_way), "--rate", str(shape.rate)]
         command += ["--warm", str(self.warm), "--seconds", str(self.seconds), *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(pinned(LOAD_CORE, command), stdin=pipe, stdout=pipe, stderr=pipe, text=True)

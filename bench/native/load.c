@@ -1,14 +1,15 @@
 /* The load generator: people in rooms, what they say, and whether everyone heard it.
  *
- *   load --port N --door ws --path /r%r [--rooms 1] [--listeners 1000] [--under-way 1 | --rate 20]
- *        [--warm 1] [--seconds 3] [--cpu PID,PID] [--speaker-door post --speaker-path /say/%r]
+ *   load --port N --door ws --path /r%r [--rooms 1] [--listeners 1000] [--speakers 1]
+ *        [--under-way 1 | --rate 20] [--warm 1] [--seconds 3] [--cpu PID,PID] [--speaker-door post --speaker-path /say/%r]
  *        [--join 1000] [--hold 1] [--again-path ...] [--size 200] [--host 127.0.0.1]
  *
  * In a path %r is the room's number, %n the connection's, %t and %p Meet's token and position.
- * The first connection of a room speaks, or one of --speaker-door does.  Everybody comes in; then
- * --hold waits for a line on standard input; then, with --join, as many more come in and are
- * timed; then messages are said.  The window that is measured begins and ends with nothing under
- * way, and CPU is read a little after its end, so that work put off is in it.
+ * The first --speakers of a room (1) speak, or as many of --speaker-door, each with so many messages
+ * under way.  Everybody comes in; then --hold waits for a line on standard input; then, with --join,
+ * as many more come in and are timed; then messages are said.  The window that is measured begins
+ * and ends with nothing under way, and CPU is read a little after its end, so that work put off is
+ * in it.
  *
  * Standard output gets one JSON object a line, the last one with the figures.  Exit code 0 only
  * if every listener heard every message, in order, once.
@@ -24,18 +25,17 @@
 static const double SETTLE = 0.5;  /* seconds that a server has to come to rest once all are in */
 static const double TRAIL = 0.2;   /* seconds after the last delivery in which work put off is done */
 static const double PATIENCE = 30; /* seconds without any progress after which we give up */
+static const double NO_HOPE = 1;   /* the same, once something is known to be wrong */
+
+static bool wrong(void) {
+    return faults.lost || faults.twice || faults.torn || faults.astray || faults.refused || faults.closed ||
+           faults.unheard;
+}
 
 static void run_for(double seconds) {
     uint64_t end = nanoseconds() + (uint64_t)(seconds * 1e9);
     while (nanoseconds() < end)
         turn(end);
-}
-
-static uint64_t under_way(void) {
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < wish.rooms; i++)
-        sum += rooms[i].said - rooms[i].done;
-    return sum;
 }
 
 /* Goes on until nothing is under way. */
@@ -45,7 +45,7 @@ static void drain(void) {
         turn(nanoseconds() + 50 * MILLISECOND);
         if (heard != seen)
             seen = heard, since = nanoseconds();
-        if (nanoseconds() - since > (uint64_t)(PATIENCE * 1e9)) {
+        if (nanoseconds() - since > (uint64_t)((wrong() ? NO_HOPE : PATIENCE) * 1e9)) {
             faults.unheard += under_way();
             return;
         }
@@ -70,12 +70,18 @@ static void gather(uint32_t wanted) {
 
 static void place(uint32_t from, uint32_t to) {
     for (uint32_t i = from; i < to; i++)
-        people[i] = (struct connection){.number = i, .door = wish.door, .path = wish.path, .listens = true};
+        people[i] = (struct connection){
+            .number = i,
+            .door = wish.door,
+            .path = wish.path,
+            .listens = true,
+            .next = calloc(wish.speakers, sizeof(uint64_t)),
+        };
 }
 
 static void furnish(void) {
     bool apart = wish.speaker_door != NULL;
-    uint32_t seats = wish.listeners + (apart ? 1 : 0), all = wish.rooms * seats;
+    uint32_t seats = wish.listeners + (apart ? wish.speakers : 0), all = wish.rooms * seats;
     rooms = calloc(wish.rooms, sizeof *rooms);
     people = calloc(all + wish.join, sizeof *people);
     open_loop(all + wish.join);
@@ -85,7 +91,11 @@ static void furnish(void) {
         people[i].room = room;
         if (i % seats == 0) {
             room->number = i / seats;
-            room->speaker = &people[i];
+            room->voices = calloc(wish.speakers, sizeof *room->voices);
+        }
+        if (i % seats < wish.speakers) {
+            people[i].voice = &room->voices[i % seats];
+            people[i].voice->speaker = &people[i];
             if (apart) {
                 people[i].door = wish.speaker_door;
                 people[i].path = wish.speaker_path ? wish.speaker_path : wish.path;
@@ -146,11 +156,12 @@ static void talk(void) {
     figures_clear();
     double cpu = cpu_of(wish.cpu), self = cpu_of_self();
     uint64_t begin = nanoseconds(), last;
-    talking = true;
-    say_all();
+    talking = !wrong();
+    if (talking)
+        say_all();
     if (coming_back())
         time_return();
-    run_for(wish.seconds);
+    run_for(talking ? wish.seconds : 0);
     talking = false;
     drain();
     last = nanoseconds();
@@ -187,6 +198,5 @@ int main(int count, char **words) {
     for (uint32_t i = 0; i < population; i++)
         if (people[i].step != GONE)
             setsockopt(people[i].fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    return faults.lost || faults.twice || faults.torn || faults.astray || faults.refused || faults.closed ||
-           faults.unheard;
+    return wrong();
 }

@@ -13,6 +13,7 @@
 
 enum {
     UNDER_WAY_MOST = 1024, /* messages of one room that are not yet with all its listeners; a power of two */
+    VOICES_MOST = 256,     /* in one room */
     TEXT_LEAST = 40,       /* bytes: the mark of a text and something behind it */
     TEXT_MOST = 4096,
 };
@@ -33,14 +34,19 @@ struct door {
     void (*say)(struct connection *, const char *text, size_t length, uint64_t number);
 };
 
-struct room {
-    uint32_t number;
-    uint32_t listeners;
+/* What one speaker says, numbered from 0. */
+struct voice {
     struct connection *speaker;
     uint64_t said; /* messages said so far */
     uint64_t done; /* messages that every listener has; those between are under way */
     uint32_t with[UNDER_WAY_MOST];
     uint64_t at[UNDER_WAY_MOST]; /* nanoseconds: when it was said */
+};
+
+struct room {
+    uint32_t number;
+    uint32_t listeners;
+    struct voice *voices;
 };
 
 struct connection {
@@ -53,7 +59,8 @@ struct connection {
     const struct door *door;
     const char *path;
     struct room *room;
-    uint64_t next; /* the number of the message that it must hear next */
+    struct voice *voice; /* if it speaks */
+    uint64_t *next;      /* of each voice, the number of the message that it must hear next */
     uint64_t begun; /* nanoseconds: when it began to connect */
     char *held; /* the beginning of a frame whose end has not come */
     size_t held_length;
@@ -83,7 +90,7 @@ extern uint64_t heard_bytes;
 struct wish {
     const char *path, *speaker_path, *again_path, *cpu;
     const struct door *door, *speaker_door;
-    unsigned port, rooms, listeners, under_way, at_once, join, hold;
+    unsigned port, rooms, listeners, speakers, under_way, at_once, join, hold;
     double rate, warm, seconds; /* messages a second, all rooms together; seconds */
     size_t size;                /* bytes of a text */
 };
@@ -108,6 +115,7 @@ void open_loop(uint32_t most); /* connections */
 void turn(uint64_t until);     /* nanoseconds: when it must be over, if nothing happens */
 void hold(void);               /* goes on until a line comes on standard input */
 void say_all(void);            /* begins to talk */
+uint64_t under_way(void);      /* messages that somebody has not heard */
 
 /* turns.c: what doors tell */
 void send_bytes(struct connection *, const void *data, size_t length);

@@ -14,7 +14,7 @@
 
 static const uint64_t AGAIN = 20; /* milliseconds between two tries to come back */
 
-enum { BUFFER = 1 << 20, EVENTS = 512, LETTERS = 26, MARK = 2 + 5 + 12, ROOM_MASK = 0xFFFFF };
+enum { BUFFER = 1 << 20, EVENTS = 512, LETTERS = 26, MARK = 2 + 4 + 2 + 11, ROOM_MASK = 0xFFFF };
 
 struct faults faults;
 uint64_t now, heard, heard_bytes;
@@ -116,7 +116,8 @@ static void flush_all(void) {
 
 /* ---- saying and hearing */
 
-/* The text of a message is a mark, the room and the number in hexadecimal, and letters that go with the number. */
+/* The text of a message is a mark, the room, the voice and the number in hexadecimal, and letters that go with the
+ * number. */
 static const char *letters_of(uint64_t number) {
     static char letters[TEXT_MOST + LETTERS];
     if (letters[0] == '\0')
@@ -125,25 +126,38 @@ static const char *letters_of(uint64_t number) {
     return letters + number % LETTERS;
 }
 
-static void compose(uint32_t room, uint64_t number) {
-    snprintf(text, sizeof text, "@@%05x%012llx", room & ROOM_MASK, (unsigned long long)number);
+static void compose(struct connection *c, uint64_t number) {
+    unsigned voice = (unsigned)(c->voice - c->room->voices);
+    snprintf(text, sizeof text, "@@%04x%02x%011llx", c->room->number & ROOM_MASK, voice, (unsigned long long)number);
     memcpy(text + MARK, letters_of(number), wish.size - MARK);
 }
 
-static void say_one(struct room *room) {
-    struct connection *c = room->speaker;
+static void say_one(struct voice *voice) {
+    struct connection *c = voice->speaker;
     if (c->step != IN)
         return;
-    compose(room->number, room->said);
-    room->at[room->said % UNDER_WAY_MOST] = nanoseconds();
-    c->door->say(c, text, wish.size, room->said++);
+    compose(c, voice->said);
+    voice->at[voice->said % UNDER_WAY_MOST] = nanoseconds();
+    c->door->say(c, text, wish.size, voice->said++);
     said_in_all++;
 }
 
+/* All voices, counted through the rooms: first the first of each. */
+static struct voice *voice_at(uint64_t place) {
+    return &rooms[place % wish.rooms].voices[place / wish.rooms % wish.speakers];
+}
+
+uint64_t under_way(void) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < (uint64_t)wish.rooms * wish.speakers; i++)
+        sum += voice_at(i)->said - voice_at(i)->done;
+    return sum;
+}
+
 void say_all(void) {
-    for (uint32_t i = 0; i < wish.rooms && wish.rate == 0; i++)
-        for (uint64_t left = wish.under_way - (rooms[i].said - rooms[i].done); left > 0; left--)
-            say_one(&rooms[i]);
+    for (uint64_t i = 0; i < (uint64_t)wish.rooms * wish.speakers && wish.rate == 0; i++)
+        for (uint64_t left = wish.under_way - (voice_at(i)->said - voice_at(i)->done); left > 0; left--)
+            say_one(voice_at(i));
     next_say = nanoseconds();
 }
 
@@ -162,9 +176,9 @@ void judge(struct connection *c, char *data, size_t length) {
     if (!c->listens)
         return;
     const char *mark = memmem(data, length, "@@", 2);
-    uint64_t room, number;
-    if (mark == NULL || length - (size_t)(mark - data) < wish.size || !hex(mark + 2, 5, &room) ||
-        !hex(mark + 7, 12, &number)) {
+    uint64_t room, which, number;
+    if (mark == NULL || length - (size_t)(mark - data) < wish.size || !hex(mark + 2, 4, &room) ||
+        !hex(mark + 6, 2, &which) || !hex(mark + 8, 11, &number) || which >= wish.speakers) {
         faults.torn++;
         return;
     }
@@ -172,28 +186,30 @@ void judge(struct connection *c, char *data, size_t length) {
         faults.astray++;
         return;
     }
-    if (number != c->next) {
-        if (number < c->next) {
+    uint64_t *next = &c->next[which];
+    if (number != *next) {
+        if (number < *next) {
             faults.twice++;
             return;
         }
-        faults.lost += number - c->next;
-        c->next = number;
+        faults.lost += number - *next;
+        *next = number;
     }
     if (memcmp(mark + MARK, letters_of(number), wish.size - MARK) != 0) {
         faults.torn++;
         return;
     }
-    c->next++;
+    (*next)++;
     heard++;
     heard_bytes += length;
     size_t at = number % UNDER_WAY_MOST;
-    figures_note(now - c->room->at[at]);
-    if (++c->room->with[at] == c->room->listeners) {
-        c->room->with[at] = 0;
-        c->room->done++;
+    struct voice *voice = &c->room->voices[which];
+    figures_note(now - voice->at[at]);
+    if (++voice->with[at] == c->room->listeners) {
+        voice->with[at] = 0;
+        voice->done++;
         if (talking && wish.rate == 0)
-            say_one(c->room);
+            say_one(voice);
     }
 }
 
@@ -215,9 +231,9 @@ void joined(struct connection *c) {
     if (timing_joins)
         figures_note(nanoseconds() - c->begun);
     /* After a break, what it may have said in vain is said again, with the same ref. */
-    if (coming_back() && c->room->speaker == c)
-        for (uint64_t number = c->next; number < c->room->said; number++) {
-            compose(c->room->number, number);
+    if (coming_back() && c->voice != NULL)
+        for (uint64_t number = c->next[c->voice - c->room->voices]; number < c->voice->said; number++) {
+            compose(c, number);
             c->door->say(c, text, wish.size, number);
         }
 }
@@ -297,9 +313,9 @@ void turn(uint64_t until) {
     struct epoll_event events[EVENTS];
     uint64_t at = nanoseconds(), wake = until;
     while (talking && wish.rate > 0 && next_say <= at) {
-        struct room *room = &rooms[turn_of++ % wish.rooms];
-        if (room->said - room->done < UNDER_WAY_MOST)
-            say_one(room);
+        struct voice *voice = voice_at(turn_of++);
+        if (voice->said - voice->done < UNDER_WAY_MOST)
+            say_one(voice);
         next_say += (uint64_t)(1e9 / wish.rate);
     }
     invite();

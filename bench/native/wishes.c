@@ -13,6 +13,7 @@ struct wish wish = {
     .cpu = "",
     .rooms = 1,
     .listeners = 1000,
+    .speakers = 1,
     .under_way = 1,
     .at_once = 64,
     .warm = 1,
@@ -36,7 +37,7 @@ static bool read_count(const char *name, const char *value) {
     } counts[] = {
         {"--port", &wish.port},       {"--rooms", &wish.rooms}, {"--listeners", &wish.listeners},
         {"--under-way", &wish.under_way}, {"--at-once", &wish.at_once}, {"--join", &wish.join},
-        {"--hold", &wish.hold},
+        {"--hold", &wish.hold},       {"--speakers", &wish.speakers},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (strcmp(name, counts[i].name) == 0) {
@@ -91,6 +92,8 @@ void read_wishes(int count, char **words) {
         stop("--port, --door, --rooms and --listeners are needed");
     if (wish.size < TEXT_LEAST || wish.size > TEXT_MOST)
         stop("--size is %d to %d bytes", TEXT_LEAST, TEXT_MOST);
+    if (wish.speakers == 0 || wish.speakers > VOICES_MOST || wish.speakers > wish.listeners)
+        stop("--speakers is 1 to %d, and not more than --listeners", VOICES_MOST);
     if (wish.under_way == 0 || wish.under_way > UNDER_WAY_MOST)
         stop("--under-way is 1 to %d", UNDER_WAY_MOST);
 }
