@@ -6,19 +6,25 @@ downloaded and unpacked.  The law: what cannot be had is said and does not stop 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
-from bench.places import HERE
+from bench.places import HERE, REPOSITORY
+from meet.version import VERSION
 
 PATIENCE = 600
 """Seconds that one command may take."""
 
 DEBIAN = ("nginx", "libnginx-mod-nchan", "inspircd", "ngircd")
+DEBIAN_LIST = "debian.txt"
+"""Names the unpacked packages."""
+
 NPM = ("ws@^8", "bufferutil@^4", "socket.io@^4")
 PYPI = ("websockets>=16,<18", "picows>=1.8", "uvloop>=0.21", "autobahn>=26.6,<27", "twisted>=26.4,<27")
 
@@ -55,11 +61,14 @@ def fetch_debian(folder: Path) -> None:
     shutil.rmtree(into, ignore_errors=True)
     packages.mkdir(exist_ok=True)
     wanted = _run("apt-get", "install", "--print-uris", "-qq", "--no-install-recommends", "--reinstall", *DEBIAN)
-    names = {line.split()[1].split("_")[0] for line in wanted.splitlines() if line.startswith("'")}
+    files = [line.split()[1] for line in wanted.splitlines() if line.startswith("'")]
+    names = {file.split("_")[0] for file in files}
     _run("apt-get", "download", "-qq", *sorted(names), cwd=packages)
     for package in packages.glob("*.deb"):
         _run("dpkg", "-x", str(package), str(into))
     shutil.rmtree(packages)
+    ours = sorted(file.split("_")[:2] for file in files if file.split("_")[0] in DEBIAN)
+    (folder / DEBIAN_LIST).write_text(", ".join(f"{name} {unquote(version)}" for name, version in ours) + "\n")
 
 
 def fetch_npm(folder: Path) -> None:
@@ -76,22 +85,31 @@ def fetch_pypi(folder: Path) -> None:
 
 
 def versions(folder: Path) -> dict[str, str]:
-    """What was measured, by name: the versions of what is installed."""
-    found = {"Python": sys.version.split()[0]}
-    queries = {
-        "peers from PyPI": (str(folder / "python/bin/python"), "-m", "pip", "freeze"),
-        "Node.js": ("node", "--version"),
-        "peers from npm": ("npm", "ls", "--prefix", str(folder), "--depth=0", "--parseable", "--long"),
+    """What is installed, by where it comes from: names and versions."""
+    listed = folder / DEBIAN_LIST
+    return {
+        "Meet": " ".join((VERSION, *_told("git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"))),
+        "Python": sys.version.split()[0],
+        "from PyPI": _among(PYPI, _told(str(folder / "python/bin/python"), "-m", "pip", "freeze")),
+        "Node.js": " ".join(_told("node", "--version")),
+        "from npm": _among(NPM, _told("npm", "ls", "--prefix", str(folder), "--depth=0", "--parseable", "--long")),
+        "from Debian": listed.read_text().strip() if listed.exists() else "",
     }
-    for name, command in queries.items():
-        try:
-            lines = _run(*command).splitlines()
-        except (OSError, subprocess.SubprocessError):
-            continue
-        found[name] = ", ".join(
-            line.rsplit(":", 1)[-1] for line in lines if "==" in line or "@" in line or name == "Node.js"
-        )
-    return found
+
+
+def _among(wanted: Sequence[str], lines: Sequence[str]) -> str:
+    """Those of ``lines`` that are packages we asked for, each as name and version."""
+    names = {re.split("[@<>=]", package)[0] for package in wanted}
+    found = [re.split("@|==", line.rpartition(":")[2]) for line in lines]
+    return ", ".join(f"{pair[0]} {pair[1]}" for pair in found if len(pair) == 2 and pair[0].lower() in names)
+
+
+def _told(*command: str) -> list[str]:
+    """The lines that a command prints; none if it cannot be run."""
+    try:
+        return _run(*command).splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:

@@ -54,10 +54,14 @@ class Person:
 
     async def leave(self) -> None:
         """Leave, and close what is open."""
-        if self.hearing is not None:
-            self.hearing.cancel()
+        self._hear_no_more()
         for writer in self._writers:
             writer.close()
+
+    def _hear_no_more(self) -> None:
+        if self.hearing is not None and not self.hearing.cancel():
+            # It ended before; whoever watches the stay has been told.
+            self.hearing.exception()
 
     async def _open(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
@@ -194,6 +198,7 @@ class _Asking(Person):
 
     async def leave(self) -> None:
         """Give the session back."""
+        self._hear_no_more()
         await self._ask("DELETE", "sessions", None)
         await super().leave()
 
