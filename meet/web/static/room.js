@@ -150,7 +150,7 @@ function told(message) {
     panel.state("held");
   } else if (message.kind === "back") {
     panel.state("live");
-    composer.flush();
+    if (me) composer.flush();
   } else if (message.kind === "refused") {
     if (message.ref && message.code === "unavailable") composer.again();
     else if (message.ref) composer.refused(message.ref, message.detail);
