@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from meet.commands import Command, GiveUp, Leave, Rename, Return, Say
@@ -20,6 +20,7 @@ from meet.feed import Feed, Since
 from meet.interfaces import IListener
 from meet.limits import Bucket
 from meet.roster import Participant
+from meet.turns import Turns
 
 if TYPE_CHECKING:
     from meet.sessions import Sessions
@@ -56,7 +57,7 @@ class Session:
         self._owner = owner
         self._release = release
         self._listeners: dict[IListener, None] = {}
-        self._lock = DeferredLock()
+        self._turns = Turns()
         self._says = Bucket(owner.limits.says_per_participant, _SAYS_SPAN)
         self._expiry: IDelayedCall | None = None
         self._known = self.person
@@ -92,7 +93,7 @@ class Session:
     def _ask_in_turn(self, command: Command) -> Deferred[Position]:
         if isinstance(command, Leave):
             return self.leave(command.because)
-        if len(self._lock.waiting) >= _ASKS_UNDER_WAY:
+        if len(self._turns) >= _ASKS_UNDER_WAY:
             return _refused("too-fast", "Too many of your requests wait already.")
         if isinstance(command, Say):
             standing = self.feed.said(self.id, command.ref)
@@ -102,20 +103,15 @@ class Session:
             if not self._says.take(now):
                 most = self._owner.limits.says_per_participant
                 return _refused("too-fast", f"That was too fast: {most} lines in {_SAYS_SPAN:.0f} seconds are enough.")
-        return self._lock.run(self._ask, command)
+            return self._turns.together(lambda: self._ask(command))
+        return self._turns.alone(lambda: self._ask(command))
 
-    @inlineCallbacks
-    def leave(self, because: str = "left") -> Generator[Deferred[Any], Any, Position]:
+    def leave(self, because: str = "left") -> Deferred[Position]:
         """Leave the room, after the asks under way; attached listeners are ended with ``left``.
 
         Fires with the position of the leaving, which is told once however often this is called.
         """
-        yield self._lock.acquire()
-        try:
-            position: Position = yield self._leave(because)
-            return position
-        finally:
-            self._lock.release()
+        return self._turns.alone(lambda: self._leave(because))
 
     def attach(self, listener: IListener, after: Position | None = None) -> Since:
         """Let ``listener`` hear the room, and hold the participant's place while it is attached.
@@ -168,12 +164,14 @@ class Session:
         """Something was told of this participant: remember who they are, should the room forget it."""
         self._known = self.person or self._known
 
-    @inlineCallbacks
-    def stand(self) -> Generator[Deferred[Any], Any, None]:
+    def stand(self) -> Deferred[None]:
         """See to it that this process stands for them, and that they are in the room: it may have
         lost that they are.  If their nick went to somebody else, the session ends.
         """
-        yield self._lock.acquire()
+        return self._turns.alone(self._stand_or_end)
+
+    @inlineCallbacks
+    def _stand_or_end(self) -> Generator[Deferred[Any], Any, None]:
         try:
             yield self._stand()
         except Refused as refused:
@@ -181,8 +179,6 @@ class Session:
                 self._owner.clock.callLater(_AGAIN, self._stand_again)
             else:
                 self.end(GOODBYES["room-closed" if refused.code in ("no-room", "room-closed") else "renewed"])
-        finally:
-            self._lock.release()
 
     @inlineCallbacks
     def _stand(self) -> Generator[Deferred[Any], Any, None]:
@@ -229,25 +225,21 @@ class Session:
 
     def _lost(self) -> None:
         self._expiry = None
-        self._vanish().addErrback(self._not_left)
+        self._turns.alone(self._vanish).addErrback(self._not_left)
 
     @inlineCallbacks
     def _vanish(self) -> Generator[Deferred[Any], Any, None]:
-        yield self._lock.acquire()
-        try:
-            hub, person = self._owner.hub, self.person
-            if self.over or self._listeners:
-                return
-            nobody = person is None or (yield hub.let_go(self.room, self.id, person.nick))
-            if self._listeners:
-                # They came back in the last moment.
-                yield self._stand()
-            elif nobody:
-                yield self._leave("lost")
-            else:
-                self.end(GOODBYES["left"])
-        finally:
-            self._lock.release()
+        hub, person = self._owner.hub, self.person
+        if self.over or self._listeners:
+            return
+        nobody = person is None or (yield hub.let_go(self.room, self.id, person.nick))
+        if self._listeners:
+            # They came back in the last moment.
+            yield self._stand()
+        elif nobody:
+            yield self._leave("lost")
+        else:
+            self.end(GOODBYES["left"])
 
     def _not_left(self, failure: Any) -> None:
         refused = isinstance(failure.value, Refused)

@@ -1,9 +1,14 @@
 """The way out of one connection: bytes to its transport, and an end to those who fall behind.
 
-Fan-out never waits.  While the other side takes what it is sent, a writer only passes
-bytes on.  When the transport's own buffer is full it asks us to pause (`IPushProducer`);
-from then on what is still written is counted, and a connection that is too far behind, or
-that has taken nothing for too long, is ended as ``slow``.
+Fan-out never waits.  While a TCP connection has nothing left to send, a writer hands its bytes
+to the kernel itself; what the kernel does not take goes to the transport's own buffer, and
+until that is empty everything follows it there.  So the order is the order of writing, the
+transport's own control frames among it, and a line costs one system call for each listener and
+next to nothing else.  Other transports (TLS, a proxy's introduction) always get what is written.
+
+When the transport's buffer is full it asks us to pause (`IPushProducer`); from then on what is
+still written is counted, and a connection that is too far behind, or that has taken nothing for
+too long, is ended as ``slow``.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
 from meet.limits import Limits
@@ -24,7 +30,7 @@ class Writer:
     The transport must have no producer registered; it gets this one until `close`.
     """
 
-    __slots__ = ("_behind", "_clock", "_deadline", "_limits", "_slow", "_transport", "closed")
+    __slots__ = ("_behind", "_clock", "_deadline", "_direct", "_limits", "_send", "_slow", "_transport", "closed")
 
     def __init__(self, transport: Any, clock: IReactorTime, limits: Limits, slow: Callable[[], None]) -> None:
         self._transport = transport
@@ -34,10 +40,26 @@ class Writer:
         self._behind = 0
         self._deadline: IDelayedCall | None = None
         self.closed = False
+        self._send = _send_of(transport)
+        # The transport as long as it may be passed by.
+        self._direct = None if self._send is None else transport
         transport.registerProducer(self, True)
 
     def write(self, data: bytes) -> None:
         """Send ``data`` after all that was written before; after `close` nothing happens."""
+        direct = self._direct
+        if direct is not None and not direct._tempDataLen and not direct.dataBuffer:
+            try:
+                sent = self._send(data)  # type: ignore[misc]  # it is there where direct is
+            except OSError:
+                # It takes nothing now, or nothing any more, which the transport finds out by itself.
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        self._write_later(data)
+
+    def _write_later(self, data: bytes) -> None:
         if self.closed:
             return
         if self._deadline is not None:
@@ -51,8 +73,7 @@ class Writer:
         """Write nothing more and leave the transport to others."""
         if self.closed:
             return
-        self.closed = True
-        self._stop_waiting()
+        self._end()
         self._transport.unregisterProducer()
 
     def pauseProducing(self) -> None:
@@ -67,8 +88,7 @@ class Writer:
 
     def stopProducing(self) -> None:
         """The connection is gone."""
-        self.closed = True
-        self._stop_waiting()
+        self._end()
 
     def _expire(self) -> None:
         self._deadline = None
@@ -78,7 +98,23 @@ class Writer:
         self.close()
         self._slow()
 
+    def _end(self) -> None:
+        self.closed = True
+        self._direct = None
+        self._stop_waiting()
+
     def _stop_waiting(self) -> None:
         deadline, self._deadline = self._deadline, None
         if deadline is not None and deadline.active():
             deadline.cancel()
+
+
+def _send_of(transport: Any) -> Callable[[bytes], int] | None:
+    """What hands bytes to the kernel, if ``transport`` does nothing else with them.
+
+    Twisted (26.10) has no public name for its buffer; the tests hold us to it.
+    """
+    if isinstance(transport, Connection) and not transport.TLS:
+        send: Callable[[bytes], int] = transport.socket.send
+        return send
+    return None

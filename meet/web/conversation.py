@@ -85,6 +85,8 @@ class Conversation:
         self._house = house
         self._visit = visit
         self._write = write
+        # `IListener.heard`, without a step between: whoever is gone listens to nothing.
+        self.heard = write
         self._close = close
         self._pause = pause
         self._paused = False
@@ -121,11 +123,6 @@ class Conversation:
         """The client sent bytes that are no text."""
         if not self._over:
             self._refuse(Refused("bad-input", "Messages are texts, not binary."), "", bad=True)
-
-    def heard(self, data: bytes) -> None:
-        """As `IListener` says."""
-        if not self._over:
-            self._write(data)
 
     def ended(self, goodbye: Goodbye) -> None:
         """As `IListener` says."""
