@@ -88,6 +88,11 @@ class MemoryBroker:
             process.found()
 
     @property
+    def lives(self) -> bool:
+        """Whether this process has started and has not ended."""
+        return self._open
+
+    @property
     def watches(self) -> bool:
         """Whether this process is told of others that ended."""
         return self._watcher is not None

@@ -40,6 +40,10 @@ class Process(Hashable, Protocol):
     """One process, as the others know it."""
 
     @property
+    def lives(self) -> bool:
+        """Whether it has started and has not ended."""
+
+    @property
     def watches(self) -> bool:
         """Whether it is told of others that ended."""
 
@@ -93,7 +97,7 @@ class Shared:
         self.ledgers = copy.deepcopy(saved.ledgers)
         self.records.fall_back(saved.records)
         self.standing = saved.standing.copy()
-        for process in self.standing.everybody() - set(self.processes):
+        for process in self.standing.everybody() - {each for each in self.processes if each.lives}:
             # It has ended since, and is noticed to have ended anew.
             self.clock.callLater(NOTICED, self.gone, process, self.clock.seconds())
 
