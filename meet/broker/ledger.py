@@ -21,7 +21,7 @@ from meet.look import Look, holds, lacking, lineage
 from meet.wire import decode_event, encode
 
 _RENEWED = "renewed"
-_LOGS_NAMED = 8
+_LOGS_NAMED = 32
 """Former logs that are known by name; each stands for one loss."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
