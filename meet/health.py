@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -80,12 +80,13 @@ class Health:
         """By how many seconds the reactor was late at worst, in the last minute."""
         return max(self._lags, default=0.0)
 
-    def begin(self) -> None:
-        """Try everything out now, and then again and again."""
+    def begin(self) -> Deferred[None]:
+        """Try everything out now, and then again and again; fires when each part was tried out once, well or not."""
         self._stage = None
-        for part in self.parts:
-            self._try(part)
+        tried: Deferred[None] = Deferred()
+        DeferredList([self._try(part) for part in self.parts]).addCallback(lambda _: tried.callback(None))
         self._look_again()
+        return tried
 
     def stop(self) -> None:
         """Try nothing more, and be in trouble from now on: the process is ending."""
@@ -95,12 +96,12 @@ class Health:
 
     # Trying out.
 
-    def _try(self, part: Part) -> None:
+    def _try(self, part: Part) -> Deferred[None]:
         self._calls.pop(part.name, None)
         began = self._clock.seconds()
         trying = maybeDeferred(part.probe).addTimeout(_PATIENCE, self._clock)
         trying.addCallbacks(self._well, self._away, callbackArgs=(part, began), errbackArgs=(part,))
-        trying.addBoth(lambda _: self._pause(part))
+        return trying.addBoth(lambda _: self._pause(part))
 
     def _well(self, _: object, part: Part, began: float) -> None:
         part.took = self._clock.seconds() - began

@@ -174,13 +174,14 @@ class MeetService(Service):
         await gatherResults(self._binding, consumeErrors=True)
         if self.entrances:
             await self._serve()
-        self.health.begin()
+        tried = self.health.begin()
         self.log.info(
             "Meet {version} is open: {doing}. Its files are in {data}.",
             version=VERSION,
             doing=", ".join(self._doing()),
             data=configuration.data.absolute(),
         )
+        await tried
         supervisor.tell(os.environ, supervisor.READY)
 
     async def _serve(self) -> None:

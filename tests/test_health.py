@@ -60,10 +60,12 @@ class HealthTests(SynchronousTestCase):
 
     def test_it_is_not_ready_before_everything_was_tried(self) -> None:
         self.store.silent = True
-        self.health.begin()
+        begun = self.health.begin()
+        self.assertNoResult(begun)
         assert self.health.trouble is not None
         assert self.health.trouble.part == "store"
         self.store.under_way[0].callback(None)
+        self.successResultOf(begun)
         assert self.health.trouble is None
 
     def test_what_does_not_come_back_shows_within_ten_seconds_whenever_it_breaks(self) -> None:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -22,6 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meet.configuration import configure
 from meet.tap import MeetService
+from tests.deploy.ground import fetch
+from tests.servers.program import until
 
 ROOT = Path(__file__).parent.parent
 DOORS = ("--http", "", "--irc", "", "--health", "", "--line", "tcp:0:interface=127.0.0.1")
@@ -111,10 +112,8 @@ class Operator(SynchronousTestCase):
         opened = self.until_open(process)
         assert "open: record, health " in opened
         port = int(opened.split("health ")[1].split(".")[0])
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=60) as answer:
-            assert answer.read() == b"ready\n"
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
-            assert b'meet_part_ready{part="store"} 1\n' in answer.read()
+        until(lambda: fetch(f"http://127.0.0.1:{port}/health/ready").text == "ready\n", "it to be ready")
+        assert 'meet_part_ready{part="store"} 1\n' in fetch(f"http://127.0.0.1:{port}/metrics").text
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
