@@ -64,7 +64,7 @@ DRILLS = (
     Drill("f", harm.pause_redis, Many),
     Drill("g", harm.disturb_the_network, Many),
     Drill("h", harm.promote_a_replica, Many),
-    Drill("h1", harm.promote_a_replica_that_lags, Many, may_lose=True),
+    Drill("h1", harm.promote_a_replica_without_waiting, Many, may_lose=True),
     Drill("i", harm.lock_the_store, Alone),
     Drill("j", harm.stop_reading, Alone),
     Drill("k", harm.fill_the_disk, Alone),

@@ -228,12 +228,12 @@ def disturb_the_network(stage: Many) -> None:
 
 
 def promote_a_replica(stage: Many) -> None:
-    """The primary dies and Sentinel promotes a replica; every entry must have a copy there first (wait=1)."""
+    """The primary dies while its replicas lag, and one is promoted; entries count once copied (wait=1)."""
     _promote(stage, "?wait=1")
 
 
-def promote_a_replica_that_lags(stage: Many) -> None:
-    """The same without wait=1: what Redis had not copied yet is lost, and counted here."""
+def promote_a_replica_without_waiting(stage: Many) -> None:
+    """The same without wait=1: Redis itself promises nothing of what was not copied yet; it is counted."""
     _promote(stage, "")
 
 
@@ -244,8 +244,19 @@ def _promote(stage: Many, wishes: str) -> None:
     for _ in range(1 if stage.short else 2):
         stage.some_talk(50, 150)
         primary = sentinels.primary
+        replicas = [redis for redis in sentinels.redises if redis is not primary]
+        for replica in replicas:
+            replica.freeze()
+        # What is on its way to them would still be read when they thaw.
+        primary.command("CLIENT", "KILL", "TYPE", "replica")
+        stage.pause(stage.chance.uniform(0.2, 0.8))
+        ahead = primary.info("replication")["master_repl_offset"]
         primary.kill()
-        sentinels.promoted(primary)
+        for replica in replicas:
+            replica.thaw()
+        promoted = sentinels.promoted(primary)
+        behind = int(ahead) - int(promoted.info("replication")["second_repl_offset"])
+        stage.note(f"the replica that was promoted lacked the last {max(0, behind)} bytes")
         stage.everybody_speaks()
         primary.start()
         sentinels.settled()
