@@ -196,14 +196,26 @@ class Journal:
             return await self._remembered(shard)
         keys = [self._names.of(shard.number, "journal"), self._names.of(shard.number, "asleep")]
         since = "0" if shard.pending else ">"
-        found = await NEXT.run(self._servers, shard.number, keys, [self._observer, self._process, count, since])
-        if not found and shard.pending:
+        # Before it is asked: the waking comes on another connection, and may overtake the answer
+        # that there is nothing.
+        self._ready.pop(shard.number, None)
+        try:
+            found = await NEXT.run(self._servers, shard.number, keys, [self._observer, self._process, count, since])
+        except (Unavailable, ResponseError):
+            self._not_read(shard)
+            raise
+        if found or shard.pending:
+            self._not_read(shard)
+        if not found:
             shard.pending = False
-        elif not found:
-            self._ready.pop(shard.number, None)
         shard.batch = [entry[0] for entry in found]
         # What was erased since it was told first has no fields any more.
         return [_record(entry[1]) for entry in found if entry[1]]
+
+    def _not_read(self, shard: _Shard) -> None:
+        """There may be more in ``shard``, if it is still ours."""
+        if self._shards.get(shard.number) is shard:
+            self._ready[shard.number] = None
 
     async def _remembered(self, shard: _Shard) -> Sequence[Record]:
         """What one room of the shard remembered when the observer was new; its journal goes on behind that."""
