@@ -76,8 +76,8 @@ def _loop(*words: str) -> Callable[[Place], Server]:
 
 def _meet(place: Place) -> Server:
     ports = free_ports()
-    web, irc, line = next(ports), next(ports), next(ports)
-    doors = {"--http": web, "--irc": irc, "--line": line}
+    web, irc, line, health = next(ports), next(ports), next(ports), next(ports)
+    doors = {"--http": web, "--irc": irc, "--line": line, "--health": health}
     command = [twistd(), "-n", "--pidfile=", "meet", "--data", str(place.folder / "data")]
     for option, port in doors.items():
         command += [option, f"tcp:{port}:interface=127.0.0.1:backlog=4096"]

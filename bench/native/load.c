@@ -133,16 +133,13 @@ static void time_return(void) {
         if (nanoseconds() - begin > (uint64_t)(3 * PATIENCE * 1e9))
             stop("nobody lost the connection");
     }
-    uint64_t first = 0;
+    answered_at = 0;
     while (inside < population) {
-        uint32_t before = inside;
         turn(nanoseconds() + MILLISECOND);
-        if (first == 0 && inside > before)
-            first = nanoseconds();
-        if (first != 0 && nanoseconds() - first > (uint64_t)(PATIENCE * 1e9))
+        if (answered_at != 0 && nanoseconds() - answered_at > (uint64_t)(PATIENCE * 1e9))
             stop("only %u of %u came back", inside, population);
     }
-    printf("{\"back\": %u, \"wall\": %.6f}\n", inside, (double)(nanoseconds() - first) / 1e9);
+    printf("{\"back\": %u, \"wall\": %.6f}\n", inside, (double)(nanoseconds() - answered_at) / 1e9);
 }
 
 static void talk(void) {

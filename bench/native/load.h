@@ -110,6 +110,7 @@ extern struct connection *people;
 extern uint32_t population, inside; /* how many are to be in, and how many are */
 extern bool talking, timing_joins;
 extern uint64_t said_in_all;
+extern uint64_t answered_at; /* nanoseconds: when the port first took a connection, since this was 0 */
 
 void open_loop(uint32_t most); /* connections */
 void turn(uint64_t until);     /* nanoseconds: when it must be over, if nothing happens */

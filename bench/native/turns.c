@@ -23,7 +23,7 @@ struct room *rooms;
 struct connection *people;
 uint32_t population, inside;
 bool talking, timing_joins;
-uint64_t said_in_all;
+uint64_t said_in_all, answered_at;
 
 static uint32_t invited, on_the_way;
 static struct connection **dirty;
@@ -298,6 +298,8 @@ static void serve(struct connection *c, uint32_t events) {
             gone(c);
             return;
         }
+        if (answered_at == 0)
+            answered_at = nanoseconds();
         c->step = SHAKING;
         watch(c, false);
         c->door->hello(c);
