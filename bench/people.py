@@ -59,9 +59,10 @@ class Person:
             writer.close()
 
     def _hear_no_more(self) -> None:
-        if self.hearing is not None and not self.hearing.cancel():
+        hearing, self.hearing = self.hearing, None
+        if hearing is not None and not hearing.cancel():
             # It ended before; whoever watches the stay has been told.
-            self.hearing.exception()
+            hearing.exception()
 
     async def _open(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)

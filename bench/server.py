@@ -17,6 +17,9 @@ from pathlib import Path
 STARTING = 20.0
 """Seconds that a server has until its port answers."""
 
+SETTLING = 0.5
+"""Seconds more: workers may be started after the port is open, and their time counts."""
+
 ENDING = 30.0
 """Seconds that it has to end by itself."""
 
@@ -69,6 +72,7 @@ class Server:
                     self.stop()
                     raise Failed(f"{Path(self.command[0]).name} did not start: {words}")
                 time.sleep(0.05)
+        time.sleep(SETTLING)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it and all that it started."""
