@@ -41,6 +41,9 @@ class Door:
     port: int = 0
     """Which of the server's ports, counted from 0."""
 
+    at_once: int = 64
+    """How many knock at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -186,7 +189,8 @@ PEERS: tuple[Peer, ...] = (
         {IRC: Door("irc", "#b%r")},
         _configured("inspircd.conf", _inspircd, modules="usr/**/inspircd/modules"),
     ),
-    Peer("ngircd", "ngIRCd (C)", {IRC: Door("irc", "#b%r")}, _configured("ngircd.conf", _ngircd)),
+    # It lets ten wait at its port, whatever its configuration.
+    Peer("ngircd", "ngIRCd (C)", {IRC: Door("irc", "#b%r", at_once=8)}, _configured("ngircd.conf", _ngircd)),
 )
 
 

@@ -58,6 +58,7 @@ class Stage:
         command += ["--door", door.client, "--path", door.path]
         if door.speaker:
             command += ["--speaker-door", door.speaker, "--speaker-path", door.speaker_path]
+        command += ["--at-once", str(door.at_once)]
         command += ["--rooms", str(shape.rooms), "--listeners", str(shape.listeners)]
         command += ["--speakers", str(shape.speakers), "--under-way", str(shape.under_way), "--rate", str(shape.rate)]
         command += ["--warm", str(self.warm), "--seconds", str(self.seconds), *words]
