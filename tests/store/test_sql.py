@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, select
+from sqlalchemy import create_engine, inspect, make_url, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 from twisted.internet.task import Clock
@@ -22,7 +24,7 @@ from meet.events import Closed, Extended, Retitled
 from meet.limits import Limits
 from meet.moments import moment
 from meet.store import sql, store_for
-from meet.store.archive import _insert_or_ignore
+from meet.store.archive import _insert_or_ignore, upgrade
 from meet.store.tables import ENTRIES, METADATA, ROOMS, fit
 from tests.contracts.store import START, StoreContract, forgotten, opened, pieces, record, said
 
@@ -153,6 +155,25 @@ class OverSqlite(StoreContract, TestCase):
         with pytest.raises(ValueError, match=words) as caught:
             await self.make(clock).start()
         assert "\n" not in str(caught.value)
+
+
+class SideBySide(SynchronousTestCase):
+    def test_many_processes_may_make_a_new_archive_at_once(self):
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as threads:
+            for turn in range(25):
+                together = Barrier(8)
+                engines = [sql._engine(make_url(f"sqlite:///{folder}/{turn}")) for _ in range(8)]
+
+                def begin(engine, together=together):
+                    together.wait()
+                    with engine.begin() as connection:
+                        upgrade(connection)
+
+                try:
+                    list(threads.map(begin, engines))
+                finally:
+                    for engine in engines:
+                        engine.dispose()
 
 
 class Dialects(SynchronousTestCase):
