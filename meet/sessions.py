@@ -145,12 +145,14 @@ class Sessions:
         """
         return self.join(name, via="", address="", token=token)
 
-    def adopt(self, feed: Feed, person: Participant, gone: float) -> None:
-        """Give ``person``, whose process ended ``gone`` seconds ago, a place and the rest of the
-        grace to come back to it; unless they are back already.
+    def adopt(self, feed: Feed, person: Participant, gone: float, seen: float | None) -> None:
+        """Give ``person``, who was last there at ``seen`` (seconds since 1970; None: nobody knows), a place
+        and the rest of the grace to come back to it, of which ``gone`` seconds are over; unless they
+        are back already.
         """
         if (feed.name, person.id) not in self._sessions:
             session = self._session(feed, person.id, person.via, "")
+            session.away, session.reached = seen, feed.reached(seen)
             session.touch(max(_REST_LEAST, self.grace(person.via) - gone))
 
     def of(self, room: str) -> list[Session]:
@@ -191,7 +193,8 @@ class Sessions:
         release = self.hub.hold(room)
         try:
             person = feed.room.people.person(identity)
-            if person is not None and key not in self._sessions:
+            session = self._sessions.get(key)
+            if person is not None and (session is None or session.away is not None):
                 theirs: bool = yield self.hub.stand(room, identity, person.nick)
                 if not theirs:
                     # They have left meanwhile, which is not heard here yet.
@@ -212,7 +215,7 @@ class Sessions:
             if session is None or session.over:
                 person = feed.room.people.person(identity)
                 session = self._session(feed, identity, person.via if person else via, token)
-            session.token = token
+            session.token, session.away = token, None
             session.touch(self.grace(session.via))
             return session
         finally:

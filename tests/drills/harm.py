@@ -117,7 +117,7 @@ def _redis(stage: Many) -> Redis:
 
 def kill_a_serving_process(stage: Many) -> None:
     """``kill -9`` of one of those that serve, and its return, again and again."""
-    stage.build(_redis(stage).url)
+    stage.build(_redis(stage).url, serving=3)
     stage.begin()
     for _ in range(2 if stage.short else stage.chance.randint(3, 6)):
         stage.some_talk()
@@ -131,7 +131,7 @@ def kill_a_serving_process(stage: Many) -> None:
 
 def kill_the_recorder(stage: Many) -> None:
     """``kill -9`` of those that record, one after the other and both at once."""
-    stage.build(_redis(stage).url)
+    stage.build(_redis(stage).url, recording=2)
     stage.begin()
     for number in range(2 if stage.short else 6):
         stage.some_talk()
@@ -241,7 +241,11 @@ def _promote(stage: Many, wishes: str) -> None:
     sentinels = stage.closing.enter_context(Sentinels(replicas=2, aof=True))
     stage.build(f"redis+sentinel://{','.join(sentinels.addresses)}/{NAME}/0{wishes}")
     stage.begin()
-    for _ in range(1 if stage.short else 2):
+    primary = sentinels.primary
+    for number in range(1 if stage.short else 2):
+        if number:
+            primary.start()
+            sentinels.settled()
         stage.some_talk(50, 150)
         primary = sentinels.primary
         replicas = [redis for redis in sentinels.redises if redis is not primary]
@@ -258,8 +262,6 @@ def _promote(stage: Many, wishes: str) -> None:
         behind = int(ahead) - int(promoted.info("replication")["second_repl_offset"])
         stage.note(f"the replica that was promoted lacked the last {max(0, behind)} bytes")
         stage.everybody_speaks()
-        primary.start()
-        sentinels.settled()
 
 
 @contextlib.contextmanager

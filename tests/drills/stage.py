@@ -3,7 +3,8 @@
 One of two casts:
 
 * `Alone`: one process does everything, with the local broker;
-* `Many`: three processes serve, two record and reap, all against one Redis.
+* `Many`: three processes serve, two record and reap, all against one Redis (in the tests' short form
+  two and one, where that will do).
 
 nginx is before all that serve the web; people at the doors of lines go to the processes themselves.
 """
@@ -56,6 +57,7 @@ class Stage:
         self.closing = contextlib.ExitStack()
         self.closing.callback(self._tidy)
         self._verdict: Verdict | None = None
+        self._meets: list[Meet] = []
         self.serving: list[Meet] = []
         self.recording: list[Meet] = []
         self.people: list[Person] = []
@@ -80,8 +82,12 @@ class Stage:
 
     def keep(self, meet: Meet) -> Meet:
         """Let it be stopped in the end; a traceback in its log fails the drill."""
-        self.closing.callback(meet.stop)
+        self._meets.append(meet)
         return meet
+
+    def _stop(self) -> None:
+        with ThreadPoolExecutor() as stopping:
+            list(stopping.map(Meet.stop, self._meets))
 
     # Talk.
 
@@ -217,7 +223,8 @@ class Stage:
             person.hush()
             with contextlib.suppress(Exception):
                 person.leave()
-        self.closing.close()
+        with self.closing:
+            self._stop()
 
 
 _FRONT = """
@@ -255,17 +262,18 @@ class Alone(Stage):
 
 
 class Many(Stage):
-    """Three processes that serve, two that record and reap, and one Redis."""
+    """Processes that serve, others that record and reap, and one Redis."""
 
-    SERVING = 3
-    RECORDING = 2
-
-    def build(self, broker: str, **limits: int) -> None:
-        """Start them all on the broker at the URL ``broker``."""
+    def build(self, broker: str, serving: int = 0, recording: int = 0, **limits: int) -> None:
+        """Start them all on the broker at the URL ``broker``; as many as the form of the drill wants, if 0."""
         self.broker = broker
         self.limits = limits
-        self.recording.extend(self._process(f"record{n}", "--record", "--reap") for n in range(self.RECORDING))
-        self.serving.extend(self._process(f"serve{n}", "--serve", "web,irc,line") for n in range(self.SERVING))
+        self.recording.extend(
+            self._process(f"record{n}", "--record", "--reap") for n in range(recording or (1 if self.short else 2))
+        )
+        self.serving.extend(
+            self._process(f"serve{n}", "--serve", "web,irc,line") for n in range(serving or (2 if self.short else 3))
+        )
         with ThreadPoolExecutor() as starting:
             list(starting.map(Meet.start, (*self.recording, *self.serving)))
         self.put_nginx_before()

@@ -78,7 +78,11 @@ class Sentinels:
 
     def _is_settled(self) -> bool:
         replicas = len(self.redises) - 1
-        replications = [redis.info("replication") for redis in self.redises if redis.running]
+        try:
+            replications = [redis.info("replication") for redis in self.redises if redis.running]
+        except (OSError, EOFError):
+            # Who becomes a replica hangs up on everybody.
+            return False
         following = [each for each in replications if each["role"] == "slave" and each["master_link_status"] == "up"]
         views = [sentinel.info("sentinel").get("master0", "") for sentinel in self.sentinels]
         return len(following) == replicas and all(f"slaves={replicas},sentinels=3" in view for view in views)
