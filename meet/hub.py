@@ -192,13 +192,13 @@ class Hub:
         return self._read(room, attended)
 
     @inlineCallbacks
-    def stand(self, room: str, who: str, nick: str) -> Generator[Deferred[Any], Any, bool]:
+    def stand(self, room: str, who: str, nick: str, away: float | None = None) -> Generator[Deferred[Any], Any, bool]:
         """Stand for ``who``, beside other processes; fires with whether ``nick`` is theirs.
 
-        Fails with `Refused` ``unavailable``.
+        ``away`` is as `meet.interfaces.IBroker.hold` says.  Fails with `Refused` ``unavailable``.
         """
         try:
-            theirs: bool = yield self._broker.hold(room, who_key(nick), who)
+            theirs: bool = yield self._broker.hold(room, who_key(nick), who, away)
         except Unavailable as away:
             raise self._away(away) from None
         return theirs

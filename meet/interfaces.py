@@ -27,6 +27,18 @@ class Record(NamedTuple):
     body: bytes
 
 
+class Observer(NamedTuple):
+    """A name under which the journal is kept.
+
+    ``behind`` is how many records it has yet to take, about; ``away`` how many seconds ago it was
+    last there, 0 while some process tells it.
+    """
+
+    name: str
+    behind: int
+    away: float
+
+
 @dataclass(frozen=True, slots=True)
 class Here:
     """A digest of comings and goings: ``count`` are here now, ``came`` and ``went`` since the last.
@@ -69,9 +81,11 @@ class IWatch(Interface):
         """
 
     def orphaned(room: str, keys: Sequence[str], seen: float) -> Deferred[None]:
-        """A process that held ``keys`` in ``room`` is gone; it was last alive at ``seen`` (seconds since 1970).
+        """A process that held ``keys`` in ``room`` is gone; those whose they are were last there at ``seen``.
 
-        They are this process's to hold now, and it is the only one that is told.
+        That (in seconds since 1970) is when it was last alive; of those who had not come back to it
+        after an earlier end, when they were last there before that.  The keys are this process's to
+        hold now, and it is the only one that is told.
         """
 
 
@@ -144,10 +158,12 @@ class IBroker(Interface):
         by one needs that it is held here, or nowhere.
         """
 
-    def hold(room: str, key: str, owner: str) -> Deferred[bool]:
+    def hold(room: str, key: str, owner: str, away: float | None = None) -> Deferred[bool]:
         """Note that this process stands for ``owner``'s ``key`` in ``room``, beside others that do.
 
-        Fires with False, and holds nothing, if the key is not theirs.
+        ``away`` is since when ``owner`` has not been there (seconds since 1970), for `IWatch.orphaned`;
+        None: they are there.  What others who stand for them know of it goes before that.  Fires with
+        False, and holds nothing, if the key is not theirs.
         """
 
     def let_go(room: str, key: str, owner: str) -> Deferred[bool]:
@@ -187,6 +203,18 @@ class IBroker(Interface):
         the batch under way has ended.  Observers do not wait for each other.  Processes that
         journal under one name share the rooms among them: each room is told to one at a time,
         and what one has left when it ends or dies, another gets within 15 seconds.
+        """
+
+    def observers() -> Deferred[Sequence[Observer]]:
+        """Fires with every name under which the journal is kept, in order; what a name has not
+        acknowledged is held until it is back, or `dismiss` ed.
+        """
+
+    def dismiss(observer: str) -> Deferred[bool]:
+        """Forget the name ``observer``, so that nothing is kept for it any more.
+
+        Fires with whether there was such a name.  Fails as `Taken`, with a sentence, while some
+        process tells it.  Should one do so again, it is new to the broker.
         """
 
     def rooms() -> Deferred[Sequence[str]]:

@@ -43,6 +43,9 @@ class Limits:
     )
     once_kept: int = _limit(300, "seconds", "how long a line asked again with its ref is known", off=False)
     feed_linger: int = _limit(60, "seconds", "a room nobody listens to stays in memory this long", off=False)
+    observer_away: int = _limit(
+        HOUR, "seconds", "longer than any upgrade: what is kept for a name that never comes back fills the broker"
+    )
     # What one participant may do.
     says_per_participant: int = _limit(20, "lines in 10 s", "faster than fingers, slower than a paste of a book")
     # What one address may do: a school or a conference is one address.

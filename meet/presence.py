@@ -89,7 +89,7 @@ class Watch:
         for key in keys:
             person = feed.room.people.holder(key)
             if person is not None:
-                self._sessions.adopt(feed, person, gone)
+                self._sessions.adopt(feed, person, gone, seen)
 
     async def _back(self) -> None:
         await self._hub.resume()
@@ -132,7 +132,7 @@ class Watch:
         if person is None or not await self._hub.let_go(feed.name, identity, person.nick):
             return
         if await self._hub.stand(feed.name, identity, person.nick):
-            self._sessions.adopt(feed, person, 0.0)
+            self._sessions.adopt(feed, person, 0.0, None)
 
     def _stand(self, sessions: Iterable[Session]) -> Deferred[Any]:
         return DeferredList([self._turns.run(each.stand).addErrback(self._broken) for each in sessions])

@@ -39,7 +39,8 @@ class Session:
     ``token`` is theirs alone (empty if this process does not know it: they were found in the
     room of a process that ended).  Any number of listeners may be attached: tabs of one browser.
     ``reached`` is how far a connection that was lost had surely heard, for doors whose clients
-    cannot say it themselves.
+    cannot say it themselves.  ``away`` is since when they have not been there, in seconds since 1970,
+    if a process that ended has left them behind and they have not come back.
 
     Other processes may have sessions of the same participant.  Who leaves leaves everywhere;
     who is lost here has left only if no other process stands for them.
@@ -53,6 +54,7 @@ class Session:
         self.via = via
         self.token = token
         self.over = False
+        self.away: float | None = None
         self.reached = feed.reached()
         self._owner = owner
         self._release = release
@@ -184,7 +186,7 @@ class Session:
     def _stand(self) -> Generator[Deferred[Any], Any, None]:
         hub = self._owner.hub
         person = self.person
-        if self.over or (person is not None and (yield hub.stand(self.room, self.id, person.nick))):
+        if self.over or (person is not None and (yield hub.stand(self.room, self.id, person.nick, self.away))):
             return
         known = person or self._known
         if known is not None:

@@ -74,8 +74,8 @@ class Wire:
         self.attended.pop(room, None)
         self._broker.neglect(room)
 
-    def hold(self, room: str, key: str, owner: str) -> Deferred[bool]:
-        return self._through(lambda: self._broker.hold(room, key, owner))
+    def hold(self, room: str, key: str, owner: str, away: float | None = None) -> Deferred[bool]:
+        return self._through(lambda: self._broker.hold(room, key, owner, away))
 
     def let_go(self, room: str, key: str, owner: str) -> Deferred[bool]:
         return self._through(lambda: self._broker.let_go(room, key, owner))

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
-from meet.broker.local import FILE, LOCK
+from meet.broker.folder import FILE, LOCK
 from meet.configuration import OPTIONS
 from meet.errors import GOODBYES, REFUSALS
 from meet.health import Health

@@ -14,6 +14,10 @@ NOTICED = 15
 """Seconds within which the people of a process that died are another's."""
 
 
+AS_SOON = 10
+"""Seconds after which the broker in memory notices it."""
+
+
 class Presence(SynchronousTestCase):
     """The processes ``one`` and ``two``; a lurker listens in ``two``."""
 
@@ -188,6 +192,57 @@ class Ends(Presence):
         assert self.two.refusal(asked).code == "nick-taken"
         self.two.pass_time(21)
         assert self.two.join("ann").id != ann.id
+
+
+class SecondEnds(Presence):
+    """Somebody by a door that cannot say what it heard is away when a process ends, and when the next one does."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ann, _ = self.comes(self.one, "ann", via="irc")
+        self.bob, _ = self.comes(self.two, "bob", via="irc")
+        self.two.result(self.bob.ask(Say(text="heard")))
+        self.one.pass_time(5)
+        self.one.dies()
+        self.two.pass_time(AS_SOON)
+        self.says(self.two, "first")
+        self.two.pass_time(3)
+        self.says(self.two, "second")
+        self.two.pass_time(3)
+
+    def says(self, flow: Flow, text: str) -> None:
+        sessions = [session for session in flow.sessions.all() if session.nick == "bob"]
+        flow.result(sessions[0].ask(Say(text=text)))
+
+    def ends(self) -> Flow:
+        three = Flow(self.two).watching()
+        self.two.dies()
+        three.pass_time(AS_SOON)
+        return three
+
+    def missed(self, flow: Flow, session: Session) -> list[str]:
+        """What somebody is told who comes back in the manner of an IRC client."""
+        back = flow.result(flow.sessions.resume("algebra", session.token))
+        since = back.attach(Ear(), back.reached)
+        return [item.event.text for item in since.entries if hasattr(item.event, "text")]
+
+    def test_who_comes_back_after_the_second_gets_all_that_was_missed(self) -> None:
+        three = self.ends()
+        self.says(three, "third")
+        assert self.missed(three, self.ann) == ["first", "second", "third"]
+
+    def test_who_comes_back_between_them_is_given_nothing_again(self) -> None:
+        assert self.missed(self.two, self.ann) == ["first", "second"]
+        self.two.pass_time(5)
+        three = self.ends()
+        self.says(three, "third")
+        assert self.missed(three, self.ann) == ["third"]
+
+    def test_a_broker_that_was_away_meanwhile_knows_it_still(self) -> None:
+        self.two.watch.away("the wire was cut")
+        self.two.watch.back()
+        self.two.turn()
+        assert self.missed(self.ends(), self.ann) == ["first", "second"]
 
 
 class Starts(SynchronousTestCase):

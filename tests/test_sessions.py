@@ -26,18 +26,18 @@ class Adopting(SynchronousTestCase):
         return person
 
     def adopt(self, identity: str, gone: float) -> None:
-        self.flow.sessions.adopt(self.feed, self.person(identity), gone)
+        self.flow.sessions.adopt(self.feed, self.person(identity), gone, self.flow.now)
 
     def test_they_have_what_is_left_of_the_grace(self) -> None:
         self.adopt(self.ann.id, 15.0)
-        self.flow.broker._shared.standing.gone(self.died.broker)
+        self.flow.broker._shared.standing.gone(self.died.broker, 0.0)
         self.flow.pass_time(4)
         assert "ann" in self.flow.nicks()
         self.flow.pass_time(2)
         assert "ann" not in self.flow.nicks()
 
     def test_a_second_at_least_whenever_their_process_ended(self) -> None:
-        self.flow.broker._shared.standing.gone(self.died.broker)
+        self.flow.broker._shared.standing.gone(self.died.broker, 0.0)
         self.adopt(self.ann.id, 1000.0)
         self.flow.pass_time(0.9)
         assert "ann" in self.flow.nicks()
@@ -45,7 +45,7 @@ class Adopting(SynchronousTestCase):
         assert "ann" not in self.flow.nicks()
 
     def test_who_comes_by_single_requests_has_longer(self) -> None:
-        self.flow.broker._shared.standing.gone(self.died.broker)
+        self.flow.broker._shared.standing.gone(self.died.broker, 0.0)
         self.adopt(self.bob.id, 15.0)
         self.flow.pass_time(280)
         assert "bob" in self.flow.nicks()

@@ -12,6 +12,7 @@
 ``scribe``      the one thread that writes for ``local``, many asks to a commit
 ``shelves``     the rooms that ``local`` has in memory
 ``log``         the SQLite file of ``local``
+``folder``      where that file is, and the one process that has it
 ``redis``       `IBroker` for many processes on many hosts
 ==============  ====================================================================
 

@@ -12,9 +12,9 @@ waits for the disk, and survives that too.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,21 +23,21 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from meet.broker.folder import FILE, lock
 from meet.broker.ledger import Ledger, Published, new_epoch
-from meet.broker.log import Log, Written
-from meet.broker.observation import Batch, Observation
+from meet.broker.log import Left, Log, Written
+from meet.broker.observation import Batch, Observation, there
 from meet.broker.scribe import Job, Scribe
 from meet.broker.shelves import Shelves
 from meet.broker.turns import Turns
 from meet.errors import Stale, Taken, Unavailable
 from meet.events import Position
-from meet.interfaces import Hear, IBroker, IWatch, Observe, Stop
+from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
 from meet.limits import Limits
 from meet.look import Look
 
-FILE = "broker.sqlite3"
-LOCK = "lock"
-"""Names in the data folder."""
+_WEIGHED = 20
+"""Rooms that are weighed in one go: nobody's line waits for more."""
 
 _SYNCHRONOUS = {"": "NORMAL", "?synchronous=normal": "NORMAL", "?synchronous=full": "FULL"}
 
@@ -62,7 +62,7 @@ def make_broker(
     return LocalBroker(data, synchronous, clock, threads, random, limits)
 
 
-@implementer(IBroker)
+@implementer(IBroker, IMeasured)
 class LocalBroker:
     """`IBroker` on the files of ``folder``, which one broker at a time can have open.
 
@@ -92,7 +92,9 @@ class LocalBroker:
         self._secret = b""
         self._hearing: dict[str, Hear] = {}
         self._shelves = Shelves(self._scribe, clock, self._hearing, self._epoch)
-        self._observations: list[Observation] = []
+        self._observations: dict[Observation, str] = {}
+        self._left_behind: set[tuple[str, str]] = set()
+        self._works = False
         self._turns = Turns(clock)
 
     def start(self) -> Deferred[None]:
@@ -101,9 +103,9 @@ class LocalBroker:
         Raises `ValueError` with one sentence if the folder is in use or cannot be written,
         or the file is broken, foreign or of a newer Meet.
         """
-        self._lock = _locked(self._folder)
+        self._lock = lock(self._folder)
         try:
-            self._secret = self._file.open(self._random)
+            self._secret = self._file.open(self._random, self._clock.seconds())
         except ValueError:
             os.close(self._lock)
             raise
@@ -120,6 +122,9 @@ class LocalBroker:
         for observation in self._observations:
             observation.stop()
         self._observations.clear()
+        if self._works:
+            now = self._clock.seconds()
+            self._scribe.put(Job(lambda log: log.live(now), _ignore, _ignore))
         # What waits for a ledger is queued when that has been read, behind this fence.
         fence: Deferred[None] = Deferred()
         self._scribe.put(Job(_nothing, fence.callback, lambda _: fence.callback(None)))
@@ -129,17 +134,18 @@ class LocalBroker:
     def watch(self, watcher: IWatch) -> Deferred[None]:
         """As `IBroker` says; it is never away.  What an earlier process left is told room by room."""
         done: Deferred[None] = Deferred()
-        now = self._clock.seconds()
+        self._works = True
 
-        def tell(left: Sequence[tuple[str, list[str]]]) -> None:
+        def tell(left: Sequence[Left]) -> None:
+            self._left_behind = {(each.room, key) for each in left for key in each.keys}
             done.callback(None)
-            telling = Deferred.fromCoroutine(_tell_orphans(watcher, left, now))
+            telling = Deferred.fromCoroutine(_tell_orphans(watcher, left))
             telling.addErrback(lambda failure: self._log.failure("Taking over from an earlier process failed", failure))
 
         def look(rooms: Sequence[str]) -> None:
             if not rooms:
                 watcher.back()
-            self._put(lambda log: log.claimed(), tell, done)
+            self._put(lambda log: log.leave_behind(), tell, done)
 
         if not self._open:
             return fail(_away())
@@ -147,11 +153,12 @@ class LocalBroker:
         return done
 
     def probe(self) -> Deferred[None]:
-        """As `IBroker` says: something small is written to the disk."""
+        """As `IBroker` says: something small is written to the disk, that this process lives."""
         done: Deferred[None] = Deferred()
         if not self._open:
             return fail(_away())
-        self._put(lambda log: log.probe(), done.callback, done)
+        now = self._clock.seconds()
+        self._put(lambda log: log.live(now), done.callback, done)
         return done
 
     def secret(self) -> Deferred[bytes]:
@@ -198,17 +205,21 @@ class LocalBroker:
                 return
             written = Written(room, body, key, once, erase, now, published, ledger.law, ledger.floor)
             self._put(lambda log: log.publish(written), lambda _: self._told(room, body, published, done), done)
+            if key is not None:
+                self._come_back(room, key)
             if erase is not None:
                 self._scribe.put(Job(_nothing, _ignore, _ignore, wipes=True))
 
         return self._with(room, number, done)
 
-    def hold(self, room: str, key: str, owner: str) -> Deferred[bool]:
+    def hold(self, room: str, key: str, owner: str, away: float | None = None) -> Deferred[bool]:
         """As `IBroker` says; the only process stands for everybody."""
         done: Deferred[bool] = Deferred()
 
         def look(ledger: Ledger) -> None:
             theirs = ledger.owner(key) == owner
+            if theirs and away is None:
+                self._come_back(room, key)
             self._put(_nothing, lambda _: done.callback(theirs), done)
 
         return self._with(room, look, done)
@@ -275,17 +286,51 @@ class LocalBroker:
             observation = Observation(observe, fetch, acknowledge, self._clock, after)
 
             def stop() -> Deferred[None]:
-                if observation in self._observations:
-                    self._observations.remove(observation)
+                if self._observations.pop(observation, None) and observer not in self._observations.values():
+                    now = self._clock.seconds()
+                    self._scribe.put(Job(lambda log: log.leave(observer, now), _ignore, _ignore))
                 return observation.stop()
 
             if self._open:
-                self._observations.append(observation)
+                self._observations[observation] = observer
                 observation.wake()
             done.callback(stop)
 
+        self._works = True
         self._put(lambda log: log.register(observer), begin, done)
         return done
+
+    def observers(self) -> Deferred[Sequence[Observer]]:
+        """As `IBroker` says."""
+        done: Deferred[Sequence[Observer]] = Deferred()
+        if not self._open:
+            return fail(_away())
+        now = self._clock.seconds()
+        self._put(lambda log: log.observers(now), done.callback, done)
+        return done
+
+    def dismiss(self, observer: str) -> Deferred[bool]:
+        """As `IBroker` says."""
+        done: Deferred[bool] = Deferred()
+        if not self._open:
+            return fail(_away())
+        if observer in self._observations.values():
+            return fail(there(observer))
+        self._put(lambda log: log.dismiss(observer), done.callback, done)
+        return done
+
+    def sizes(self) -> Deferred[Mapping[str, int]]:
+        """As `meet.interfaces.IMeasured` says: the words and the names of keys, some rooms at a time."""
+        return Deferred.fromCoroutine(self._weigh()) if self._open else fail(_away())
+
+    async def _weigh(self) -> Mapping[str, int]:
+        sizes: dict[str, int] = {}
+        rooms = await self.rooms()
+        for first in range(0, len(rooms), _WEIGHED):
+            done: Deferred[Mapping[str, int]] = Deferred()
+            self._put(partial(Log.sizes, rooms=rooms[first : first + _WEIGHED]), done.callback, done)
+            sizes |= await done
+        return sizes
 
     def rooms(self) -> Deferred[Sequence[str]]:
         """As `IBroker` says, in the order of the names."""
@@ -336,6 +381,12 @@ class LocalBroker:
 
         return self._with(room, delete, done)
 
+    def _come_back(self, room: str, key: str) -> None:
+        """Whose ``key`` it is is there again, or it is another's now."""
+        if (room, key) in self._left_behind:
+            self._left_behind.discard((room, key))
+            self._scribe.put(Job(lambda log: log.come_back(room, key), _ignore, _ignore))
+
     def _with(self, room: str, ask: Callable[[Ledger], None], done: Deferred[Any]) -> Deferred[Any]:
         """Do ``ask`` with the room's ledger, after all that was asked of it before."""
         return self._shelves.ask(room, ask, done) if self._open else fail(_away())
@@ -374,24 +425,9 @@ class LocalBroker:
         os.close(self._lock)
 
 
-async def _tell_orphans(watcher: IWatch, left: Sequence[tuple[str, list[str]]], seen: float) -> None:
-    for room, keys in left:
-        await watcher.orphaned(room, keys, seen)
-
-
-def _locked(folder: Path) -> int:
-    """A descriptor that holds the folder for this process until it is closed or the process ends."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ValueError(f"The folder {folder} cannot be written: {error.strerror}.") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise ValueError(f"The folder {folder} is in use by another Meet.") from None
-    return lock
+async def _tell_orphans(watcher: IWatch, left: Sequence[Left]) -> None:
+    for each in left:
+        await watcher.orphaned(each.room, each.keys, each.seen)
 
 
 def _away() -> Unavailable:

@@ -12,7 +12,7 @@ power; with FULL it survives both.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -21,10 +21,10 @@ from typing import NamedTuple
 from meet.broker.ledger import Ledger, Mark, Published, Restored, Row
 from meet.broker.observation import Batch
 from meet.events import Position
-from meet.interfaces import Record
+from meet.interfaces import Observer, Record
 from meet.limits import Limits
 
-VERSION = 1
+VERSION = 2
 """Of the tables; a file with a higher one was written by a newer Meet."""
 
 SWEEP = 500
@@ -51,12 +51,37 @@ CREATE TABLE once (
 CREATE INDEX once_at ON once (at);
 CREATE TABLE observers (name TEXT PRIMARY KEY, acknowledged INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
+PRAGMA user_version = 1;
 COMMIT;
 """
 
+_FROM = {
+    1: """
+BEGIN IMMEDIATE;
+ALTER TABLE observers ADD COLUMN seen REAL;
+DELETE FROM facts WHERE name = 'probe';
+CREATE TABLE away (room TEXT NOT NULL, key TEXT NOT NULL, seen REAL NOT NULL, PRIMARY KEY (room, key)) WITHOUT ROWID;
+PRAGMA user_version = 2;
+COMMIT;
+"""
+}
+"""What leads from each version to the next.
+
+``seen`` is when an observer was last there, NULL while it is; ``away`` has the keys that a
+process has taken over from one before and whose people have not come back since.
+"""
+
+_ALIVE = "INSERT OR REPLACE INTO facts VALUES ('alive', ?)"
 _WIPE_DUE = "INSERT OR IGNORE INTO facts VALUES ('wipe due', x'')"
 _NUMBERED = (("id", "entries"), ("acknowledged", "observers"))
+
+
+class Left(NamedTuple):
+    """Keys of a room that a process has left behind, of people who were last there at ``seen``."""
+
+    room: str
+    seen: float
+    keys: list[str]
 
 
 class Written(NamedTuple):
@@ -80,7 +105,10 @@ it was told in its former log to all observers that there were.
 
 
 class Log:
-    """The file at ``path``; ``synchronous`` is ``NORMAL`` or ``FULL``."""
+    """The file at ``path``; ``synchronous`` is ``NORMAL`` or ``FULL``.
+
+    ``ended`` is when the process that had it before was last at work, in seconds since 1970.
+    """
 
     def __init__(self, path: Path, synchronous: str, limits: Limits) -> None:
         self._path = path
@@ -90,9 +118,10 @@ class Log:
         self._now = 0.0
         self._changes = 0
         self.more_to_sweep = False
+        self.ended = 0.0
 
-    def open(self, random: Callable[[int], bytes]) -> bytes:
-        """Open or make the file and return its secret.
+    def open(self, random: Callable[[int], bytes], now: float) -> bytes:
+        """Open or make the file at ``now`` (seconds since 1970) and return its secret.
 
         Raises `ValueError` with one sentence if it is not ours, or broken, or out of reach.
         """
@@ -101,7 +130,9 @@ class Log:
         except sqlite3.Error as error:
             raise ValueError(f"The file {self._path} could not be opened: {error}.") from None
         try:
-            return self._prepare(random)
+            secret = self._prepare(random)
+            self._look_back(now)
+            return secret
         except sqlite3.OperationalError as error:
             self._connection.close()
             raise ValueError(f"The file {self._path} could not be opened: {error}.") from None
@@ -166,7 +197,7 @@ class Log:
         The bytes are gone from the files after `wipe`.
         """
         self._changed.pop(room, None)
-        for table in ("entries", "once", "rooms"):
+        for table in ("entries", "once", "rooms", "away"):
             self._connection.execute(f"DELETE FROM {table} WHERE room = ?", (room,))
         self._connection.execute(
             "INSERT INTO entries (id, room, epoch, seq, held, body) VALUES (?, ?, ?, ?, 0, ?)",
@@ -196,16 +227,22 @@ class Log:
         )
         self._changed[room] = (epoch, ledger.last, ledger.law, ledger.floor)
 
-    def probe(self) -> None:
-        """Write a little, as a publish does."""
-        self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('probe', randomblob(16))")
+    def live(self, now: float) -> None:
+        """Note that this process is at work at ``now``."""
+        self._connection.execute(_ALIVE, (now,))
 
-    def claimed(self) -> Sequence[tuple[str, list[str]]]:
-        """Every key that somebody holds, by room."""
-        rows = self._connection.execute(
-            "SELECT room, key FROM entries WHERE held AND owner IS NOT NULL ORDER BY room, id"
-        )
-        return [(room, [row[1] for row in each]) for room, each in groupby(rows, itemgetter(0))]
+    def leave_behind(self) -> Sequence[Left]:
+        """Every key that somebody holds, and when they were last there; none of them is here."""
+        execute = self._connection.execute
+        held = "SELECT room, key FROM entries WHERE held AND owner IS NOT NULL"
+        execute(f"DELETE FROM away WHERE (room, key) NOT IN ({held})")
+        execute(f"INSERT OR IGNORE INTO away SELECT room, key, ? FROM ({held})", (self.ended,))
+        rows = execute("SELECT room, seen, key FROM away ORDER BY room, seen, key")
+        return [Left(room, seen, [row[2] for row in each]) for (room, seen), each in groupby(rows, itemgetter(0, 1))]
+
+    def come_back(self, room: str, key: str) -> None:
+        """Whose ``key`` it is has come back since, or it is another's."""
+        self._connection.execute("DELETE FROM away WHERE room = ? AND key = ?", (room, key))
 
     def load(self, room: str, epoch: str) -> Ledger:
         """The ledger of ``room`` as it was written, or a new one of ``epoch`` if there is none."""
@@ -233,10 +270,33 @@ class Log:
 
     def register(self, observer: str) -> int:
         """The number that ``observer`` has acknowledged; it is known from now on."""
-        self._connection.execute("INSERT OR IGNORE INTO observers VALUES (?, ?)", (observer, _BEFORE_ALL))
+        self._connection.execute(
+            "INSERT INTO observers (name, acknowledged) VALUES (?, ?) ON CONFLICT DO UPDATE SET seen = NULL",
+            (observer, _BEFORE_ALL),
+        )
         found = self._connection.execute("SELECT acknowledged FROM observers WHERE name = ?", (observer,))
         acknowledged: int = found.fetchone()[0]
         return acknowledged
+
+    def leave(self, observer: str, now: float) -> None:
+        """``observer`` was there until ``now``."""
+        self._connection.execute("UPDATE observers SET seen = ? WHERE name = ?", (now, observer))
+
+    def observers(self, now: float) -> Sequence[Observer]:
+        """Every observer that is known, as it is at ``now``."""
+        rows = self._connection.execute(
+            "SELECT name, (SELECT count(*) FROM entries WHERE id > acknowledged), seen FROM observers ORDER BY name"
+        )
+        return [Observer(name, behind, 0.0 if seen is None else max(0.0, now - seen)) for name, behind, seen in rows]
+
+    def dismiss(self, observer: str) -> bool:
+        """Forget ``observer``; whether it was known."""
+        return self._connection.execute("DELETE FROM observers WHERE name = ?", (observer,)).rowcount > 0
+
+    def sizes(self, rooms: Sequence[str]) -> Mapping[str, int]:
+        """The bytes of what each of ``rooms`` remembers, about."""
+        weigh = "SELECT total(length(body) + coalesce(length(key), 0)) FROM entries WHERE room = ? AND held"
+        return {room: round(self._connection.execute(weigh, (room,)).fetchone()[0]) for room in rooms}
 
     def after(self, number: int, count: int) -> Batch:
         """The oldest ``count`` records above ``number``."""
@@ -276,8 +336,11 @@ class Log:
         execute("PRAGMA journal_mode = WAL")
         if empty:
             self._connection.executescript(_TABLES)
+            version = 1
         if execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise ValueError(f"The file {self._path} is broken.")
+        for older in range(version, VERSION):
+            self._connection.executescript(_FROM[older])
         if execute("SELECT 1 FROM facts WHERE name = 'wipe due'").fetchone() is not None:
             # A process that ended between a deletion and its wiping left this to us.
             self.wipe()
@@ -289,6 +352,12 @@ class Log:
         secret: bytes = found.fetchone()[0]
         return secret
 
+    def _look_back(self, now: float) -> None:
+        """See when the process before was last at work, and that nobody is there who was there then."""
+        found = self._connection.execute("SELECT value FROM facts WHERE name = 'alive'").fetchone()
+        self.ended = now if found is None else found[0]
+        self._connection.execute("UPDATE observers SET seen = ? WHERE seen IS NULL", (self.ended,))
+
     def _number(self) -> int:
         self._newest += 1
         return self._newest
@@ -298,6 +367,8 @@ class Log:
             "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?)",
             [(room, *state) for room, state in self._changed.items()],
         )
+        if self._changed and self._now:
+            self.live(self._now)
         self._changed.clear()
 
     def _sweep(self) -> None:

@@ -17,13 +17,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from meet.broker.observation import Observation
+from meet.broker.observation import Observation, there
 from meet.broker.records import Records
 from meet.broker.shared import NOTICED, Orphans, Saved, Shared
 from meet.broker.standing import Standing
 from meet.errors import Stale, Taken, Unavailable
 from meet.events import Position
-from meet.interfaces import Hear, IBroker, IWatch, Observe, Record, Stop
+from meet.interfaces import Hear, IBroker, IWatch, Observe, Observer, Record, Stop
 from meet.limits import Limits
 from meet.look import Look
 
@@ -192,13 +192,13 @@ class MemoryBroker:
         shared.records.release(room, position.epoch, published.passed)
         return self._tell(room, position, body).addCallback(lambda _: position)
 
-    def hold(self, room: str, key: str, owner: str) -> Deferred[bool]:
+    def hold(self, room: str, key: str, owner: str, away: float | None = None) -> Deferred[bool]:
         """As `IBroker` says."""
         if not self._open:
             return fail(_away())
         theirs = self._shared.ledger(room).owner(key) == owner
         if theirs:
-            self._shared.standing.stand(room, key, self)
+            self._shared.standing.stand(room, key, self, away)
         return self._later(lambda: theirs)
 
     def let_go(self, room: str, key: str, owner: str) -> Deferred[bool]:
@@ -269,8 +269,27 @@ class MemoryBroker:
             return stopped.addCallback(lambda _: leave())
 
         records.register(observer)
-        leave = self._shared.turns.wait(f"journal {observer}", self, begin, _nothing)
+        leave = self._shared.turns.wait(_telling(observer), self, begin, _nothing)
         return self._later(lambda: stop)
+
+    def observers(self) -> Deferred[Sequence[Observer]]:
+        """As `IBroker` says."""
+        if not self._open:
+            return fail(_away())
+        quiet = self._shared.turns.quiet
+        found = [
+            Observer(name, behind, quiet(_telling(name))) for name, behind in self._shared.records.behind().items()
+        ]
+        return self._later(lambda: found)
+
+    def dismiss(self, observer: str) -> Deferred[bool]:
+        """As `IBroker` says."""
+        if not self._open:
+            return fail(_away())
+        if self._shared.turns.taken(_telling(observer)):
+            return self._later(_raising(there(observer)))
+        known = self._shared.records.dismiss(observer)
+        return self._later(lambda: known)
 
     def rooms(self) -> Deferred[Sequence[str]]:
         """As `IBroker` says, in the order of the names."""
@@ -358,6 +377,11 @@ class MemoryBroker:
 
         self._shared.later(tell)
         return done
+
+
+def _telling(observer: str) -> str:
+    """The work of telling ``observer`` the journal."""
+    return f"journal {observer}"
 
 
 def _nothing() -> None:

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from meet.errors import Taken
 from meet.interfaces import Observe, Record
 
 RECORDS_IN_BATCH = 200
@@ -24,6 +25,11 @@ LONGEST_PAUSE = 30.0
 
 Batch = Sequence[tuple[int, Record]]
 """Records, each with the number by which it is acknowledged, ascending."""
+
+
+def there(observer: str) -> Taken:
+    """Why ``observer`` cannot be dismissed."""
+    return Taken(f"The observer {observer} is there: a process tells it. End that process first.")
 
 
 class Observation:

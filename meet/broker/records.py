@@ -86,6 +86,19 @@ class Records:
         """The number that ``observer`` has acknowledged; it is known from now on."""
         return self._observers.setdefault(observer, _BEFORE_ALL)
 
+    def behind(self) -> dict[str, int]:
+        """How many records each observer has yet to take."""
+        return {
+            observer: sum(number > taken for number in self._records)
+            for observer, taken in sorted(self._observers.items())
+        }
+
+    def dismiss(self, observer: str) -> bool:
+        """Forget ``observer``, and what was kept for it alone; whether it was known."""
+        known = self._observers.pop(observer, None) is not None
+        self._sweep(list(self._records))
+        return known
+
     def acknowledge(self, observer: str, number: int) -> None:
         """``observer`` has taken everything up to ``number``."""
         self._observers[observer] = max(self._observers[observer], number)

@@ -21,7 +21,7 @@ NOTICED = 10.0
 
 
 class Orphans(NamedTuple):
-    """Keys of a room for which nobody stands since the moment ``seen``."""
+    """Keys of a room for which nobody stands; those whose they are were last there at ``seen``."""
 
     room: str
     keys: list[str]
@@ -104,11 +104,11 @@ class Shared:
     def gone(self, process: Hashable, seen: float) -> None:
         """Find others for what ``process`` has left."""
         self.turns.gone(process, told=False)
-        for room, keys in self.standing.gone(process).items():
+        for (room, last), keys in self.standing.gone(process, seen).items():
             ledger = self.ledger(room)
             owned = [key for key in keys if ledger.owner(key) is not None]
             if owned:
-                self.orphans.append(Orphans(room, owned, seen))
+                self.orphans.append(Orphans(room, owned, last))
         self.tell_orphans()
 
     def tell_orphans(self) -> None:
@@ -118,7 +118,7 @@ class Shared:
             orphans, self.orphans = self.orphans, []
             for each in orphans:
                 for key in each.keys:
-                    self.standing.stand(each.room, key, heir)
+                    self.standing.stand(each.room, key, heir, each.seen)
                 heir.adopt(each)
 
     def _tell_all(self) -> None:

@@ -30,6 +30,7 @@ class Turns:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._queues: dict[str, list[_Turn]] = {}
+        self._left: dict[str, float] = {}
 
     def wait(self, name: str, who: Any, gained: Callable[[], None], lost: Callable[[], None]) -> Callable[[], None]:
         """Wait for the work called ``name``; ``gained`` is called when it is ``who``'s turn.
@@ -40,6 +41,15 @@ class Turns:
         self._queues.setdefault(name, []).append(turn)
         self._next(name)
         return lambda: self._leave(turn)
+
+    def taken(self, name: str) -> bool:
+        """Whether somebody has or awaits the work called ``name``."""
+        return name in self._queues
+
+    def quiet(self, name: str) -> float:
+        """Seconds since somebody had or awaited the work called ``name``; 0 while somebody does."""
+        now = self._clock.seconds()
+        return 0.0 if self.taken(name) else now - self._left.setdefault(name, now)
 
     def gone(self, who: Any, *, told: bool) -> None:
         """``who`` ends all its turns; if ``told``, ``lost`` is called for those that had begun."""
@@ -60,6 +70,7 @@ class Turns:
             self._next(turn.name)
         else:
             del self._queues[turn.name]
+            self._left[turn.name] = self._clock.seconds()
 
     def _next(self, name: str) -> None:
         turn = self._queues[name][0]

@@ -23,7 +23,7 @@ class Files(SynchronousTestCase):
 
     def opened(self) -> Log:
         log = Log(self.folder / "broker.sqlite3", "NORMAL", LIMITS)
-        log.open(os.urandom)
+        log.open(os.urandom, 1000.0)
         self.addCleanup(log.close)
         return log
 
@@ -62,6 +62,32 @@ class Files(SynchronousTestCase):
         self.say(2, b"two", at=LIMITS.once_kept + 1)
         self.log.wipe()
         self.assertNotIn(b"a-mark-of-ann", self.bytes())
+
+    def ends_and_is_opened_again(self) -> None:
+        self.log.close()
+        self.log = self.opened()
+
+    def test_who_was_there_when_a_process_was_killed_was_there_until_it_was_last_at_work(self) -> None:
+        self.log.begin()
+        self.log.register("recorder")
+        self.log.live(900.0)
+        self.log.commit()
+        self.say(1, b"one", at=905.0)
+        self.ends_and_is_opened_again()
+        self.assertEqual(self.log.ended, 905.0)
+        (recorder,) = self.log.observers(1000.0)
+        self.assertEqual(recorder.away, 95.0)
+
+    def test_what_looks_in_meanwhile_changes_nothing_of_that(self) -> None:
+        self.say(1, b"one", at=905.0)
+        self.ends_and_is_opened_again()
+        self.ends_and_is_opened_again()
+        self.assertEqual(self.log.ended, 905.0)
+
+    def test_rooms_are_weighed(self) -> None:
+        self.say(1, b"x" * 500)
+        self.say(2, b"passed" * 500, held=False)
+        self.assertEqual(self.log.sizes(["algebra", "botany"]), {"algebra": 500, "botany": 0})
 
     def test_numbers_are_not_given_twice_when_all_was_taken(self) -> None:
         self.log.begin()

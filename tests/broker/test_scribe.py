@@ -23,7 +23,7 @@ from meet.limits import Limits
 class Commits(TestCase):
     def setUp(self) -> None:
         log = Log(Path(self.mktemp()), "NORMAL", Limits())
-        log.open(os.urandom)
+        log.open(os.urandom, 1000.0)
         self.told: list[object] = []
         self.scribe = Scribe(log, reactor, lambda: self.told.append("broken"))
         self.scribe.start()

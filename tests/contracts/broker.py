@@ -16,6 +16,7 @@ from meet.look import Look
 from tests.contracts.broker_ground import LIMITS, chance
 from tests.contracts.broker_journal import JournalContract
 from tests.contracts.broker_leases import LeasesContract
+from tests.contracts.broker_observers import ObserversContract
 from tests.contracts.broker_presence import PresenceContract
 from tests.contracts.broker_restore import RestoreContract
 from tests.contracts.hearing import Failing, Heard
@@ -23,7 +24,7 @@ from tests.contracts.hearing import Failing, Heard
 __all__ = ["LIMITS", "BrokerContract", "Heard", "chance"]
 
 
-class BrokerContract(JournalContract, PresenceContract, LeasesContract, RestoreContract):
+class BrokerContract(JournalContract, PresenceContract, LeasesContract, ObserversContract, RestoreContract):
     """All of it: numbers, guards, memory, live telling, journal, dropping; and what is promised
     of processes beside each other, and of what was lost.
 

@@ -135,6 +135,43 @@ class PresenceContract(BrokerGround):
         self.assertEqual(watching.orphans.items, [])
         self.assertTrue(await self.done(self.broker.let_go(*ANN)))
 
+    async def test_who_has_not_come_back_when_the_next_process_ends_was_last_there_before_the_first_end(self) -> None:
+        for nick in ("ann", "bob", "cy"):
+            await self.came(key=f"who:{nick}", owner=nick)
+        await self.restart()
+        watching = await self.watched()
+        ((_, _, first),) = await self.done(watching.orphans.upto(1))
+        await self.pass_time(5)
+        await self.say(b"hi")
+        # Bob comes back, cy's nick goes to somebody else, and ann's place is stood for anew.
+        self.assertTrue(await self.done(self.broker.hold("algebra", "who:bob", "bob")))
+        await self.left(self.broker, "who:cy", "cy")
+        await self.came(key="who:cy", owner="another")
+        self.assertTrue(await self.done(self.broker.hold("algebra", "who:ann", "ann", first)))
+        await self.restart()
+        watching = await self.watched()
+        told = {tuple(keys): seen for _, keys, seen in await self.done(watching.orphans.upto(2))}
+        self.assertEqual(set(told), {("who:ann",), ("who:bob", "who:cy")})
+        self.assertLess(abs(told["who:ann",] - first), 0.01)
+        self.assertGreater(told["who:bob", "who:cy"], first + 0.01)
+        await self.restart()
+        watching = await self.watched()
+        third = {key: seen for _, keys, seen in await self.done(watching.orphans.upto(2)) for key in keys}
+        self.assertLess(abs(third["who:ann"] - first), 0.01)
+        self.assertLess(abs(third["who:bob"] - told["who:bob", "who:cy"]), 0.01)
+
+    async def test_of_whom_a_broker_has_lost_it_hears_since_when_they_are_away(self) -> None:
+        await self.came()
+        await self.done(self.broker.let_go(*ANN))
+        since = self.clock.seconds() - 100
+        self.assertTrue(await self.done(self.broker.hold(*ANN, since)))
+        await self.restart()
+        watching = await self.watched()
+        ((_, _, seen),) = await self.done(watching.orphans.upto(1))
+        self.assertLessEqual(seen, self.clock.seconds())
+        if self.make_another() is not None:
+            self.assertLess(abs(seen - since), 0.01)
+
     # The broker itself.
 
     async def test_a_broker_that_is_found_empty_says_so_once(self) -> None:

@@ -111,7 +111,7 @@ class ComingBackTests(DoorTestCase):
         flow = Flow(self.flow)
         feed = flow.result(flow.hub.feed("algebra"))
         for person in feed.room.people:
-            flow.sessions.adopt(feed, person, 0.0)
+            flow.sessions.adopt(feed, person, 0.0, None)
         again = Door(flow).client()
         assert again.type("/join algebra ann")[1].startswith("algebra, 1 here")
 

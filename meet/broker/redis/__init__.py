@@ -13,6 +13,7 @@
 ``hearing``  the connection on which everything is heard
 ``standing`` one process among the others: its pulse, its leases, whom it adopts
 ``journal``  the durable observers: which shards are ours, told and acknowledged
+``observers`` who that journal is kept for, and letting one go
 ``broker``   `meet.interfaces.IBroker`, put together out of these
 ===========  ====================================================================
 

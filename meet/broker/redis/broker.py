@@ -7,7 +7,7 @@ to repeat.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -23,6 +23,7 @@ from meet.broker.redis.cluster import Cluster
 from meet.broker.redis.hearing import Hearing
 from meet.broker.redis.journal import Journal
 from meet.broker.redis.names import HOUSE, SHARDS, Names
+from meet.broker.redis.observers import Observers
 from meet.broker.redis.reaching import greeting
 from meet.broker.redis.reading import position_of
 from meet.broker.redis.rooms import Rooms, closed
@@ -30,7 +31,7 @@ from meet.broker.redis.scripts import ALL, ORPHANS, PROBE
 from meet.broker.redis.servers import OneServer, Servers
 from meet.broker.redis.standing import PULSE_EVERY, Standing
 from meet.errors import Unavailable
-from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Stop
+from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
 from meet.limits import Limits
 
 _BEGINNING = 10.0
@@ -86,6 +87,7 @@ class RedisBroker(Rooms):
             lambda why: self._gone("hearing", why),
         )
         self._standing = Standing(process, servers, names, self._reactor, self._adopt, self._lapsed, pulse)
+        self._observers = Observers(servers, names, self._standing)
         self._lacking = {"asking": "", "hearing": ""}
         self._reason = ""
         self._started: Deferred[None] = Deferred()
@@ -208,6 +210,14 @@ class RedisBroker(Rooms):
 
         return journal.start().addCallback(lambda _: stop)
 
+    def observers(self) -> Deferred[Sequence[Observer]]:
+        """As `IBroker` says."""
+        return Deferred.fromCoroutine(self._observers.all()) if self.open else fail(closed())
+
+    def dismiss(self, observer: str) -> Deferred[bool]:
+        """As `IBroker` says."""
+        return Deferred.fromCoroutine(self._observers.dismiss(observer)) if self.open else fail(closed())
+
     # What becomes of Redis, and of other processes.
 
     def _there(self, part: str) -> None:
@@ -265,12 +275,12 @@ class RedisBroker(Rooms):
     async def _take_on(self, dead: str, seen: float, watcher: IWatch) -> None:
         for shard in range(SHARDS):
             keys = [self._names.of(shard, "rooms"), self._names.of(shard, "holders:")]
-            found = await ORPHANS.run(self._servers, shard, keys, [dead, self._process])
-            rooms: dict[str, list[str]] = {}
-            for each in range(0, len(found), 2):
-                rooms.setdefault(found[each].decode(), []).append(found[each + 1].decode())
-            for room, held in rooms.items():
-                await watcher.orphaned(room, held, seen)
+            found = await ORPHANS.run(self._servers, shard, keys, [dead, self._process, f"{seen:.3f}"])
+            left: dict[tuple[str, float], list[str]] = {}
+            for room, key, last in zip(found[::3], found[1::3], found[2::3], strict=True):
+                left.setdefault((room.decode(), float(last)), []).append(key.decode())
+            for (name, last), held in left.items():
+                await watcher.orphaned(name, held, last)
         await self._standing.buried(dead)
 
     def _not_adopted(self, failure: Failure) -> None:

@@ -5,7 +5,8 @@
 ``meet:{07}:tail:algebra``             stream: talk, its number as the first part of its id
 ``meet:{07}:kept:algebra``             hash: state by key, each the number, a space, the event
 ``meet:{07}:owners:algebra``           hash: whose each claimed key is
-``meet:{07}:holders:algebra``          hash: the processes that stand for each claimed key
+``meet:{07}:holders:algebra``          hash: the processes that stand for each claimed key; before them @ and
+                                       the second since which nobody has been there whose key it is
 ``meet:{07}:once:algebra:…``           string: the position of what was said once
 ``meet:{07}:grave:algebra``            string: the epoch that was dropped last
 ``meet:{07}:rooms``                    sorted set: every room of the shard, by its end

@@ -77,10 +77,9 @@ else
     redis.call('HSET', kept, key, number .. ' ' .. body)
     touched = {kept}
     if takes then
-        local others = redis.call('HGET', holders, key) or ' '
-        if not string.find(others, ' ' .. process .. ' ', 1, true) then
-            redis.call('HSET', holders, key, others .. process .. ' ')
-        end
+        local others = string.gsub(redis.call('HGET', holders, key) or ' ', ' @%S+ ', ' ')
+        if not string.find(others, ' ' .. process .. ' ', 1, true) then others = others .. process .. ' ' end
+        redis.call('HSET', holders, key, others)
         redis.call('HSET', owners, key, owner)
         touched = {kept, owners, holders}
     end

@@ -136,9 +136,10 @@ class Rooms:
                 self.held[room, key] = claim[1]
         return position_of(answer.removeprefix(b"="))
 
-    def hold(self, room: str, key: str, owner: str) -> Deferred[bool]:
+    def hold(self, room: str, key: str, owner: str, away: float | None = None) -> Deferred[bool]:
         """As `IBroker` says."""
-        return self._stand("hold", room, key, owner).addCallback(self._holds, room, key, owner)
+        since = "" if away is None else f"{away:.3f}"
+        return self._stand("hold", room, key, owner, since).addCallback(self._holds, room, key, owner)
 
     def _holds(self, held: bool, room: str, key: str, owner: str) -> bool:
         if held:
@@ -150,12 +151,12 @@ class Rooms:
         self.held.pop((room, key), None)
         return self._stand("let go", room, key, owner)
 
-    def _stand(self, what: str, room: str, key: str, owner: str) -> Deferred[bool]:
+    def _stand(self, what: str, room: str, key: str, owner: str, away: str = "") -> Deferred[bool]:
         if not self.open:
             return fail(closed())
         shard = shard_of(room)
         keys = [self._names.room(shard, kind, room) for kind in ("owners", "holders", "head")]
-        return HOLD.run(self._servers, shard, keys, [what, key, owner, self._process]).addCallback(bool)
+        return HOLD.run(self._servers, shard, keys, [what, key, owner, self._process, away]).addCallback(bool)
 
     def drop(self, room: str, body: bytes, *, under: Position | None = None) -> Deferred[None]:
         """As `IBroker` says; asked again of a room that is unknown, it goes on with what the first did not end."""

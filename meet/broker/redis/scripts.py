@@ -43,6 +43,9 @@ INHERIT = Script("inherit")
 NEXT = Script("next")
 ACKNOWLEDGE = Script("acknowledge")
 WEIGH = Script("weigh")
+OBSERVERS = Script("observers")
+ABSENCE = Script("absence")
+DISMISS = Script("dismiss")
 
 ALL = (
     PUBLISH,
@@ -60,5 +63,8 @@ ALL = (
     NEXT,
     ACKNOWLEDGE,
     WEIGH,
+    OBSERVERS,
+    ABSENCE,
+    DISMISS,
 )
 """Every script, for loading."""

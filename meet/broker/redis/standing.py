@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from meet.broker.redis.names import HOUSE, SHARDS, Names
-from meet.broker.redis.scripts import PART, PULSE
+from meet.broker.redis.scripts import ABSENCE, PART, PULSE
 from meet.broker.redis.servers import Servers
 from meet.errors import Unavailable
 
@@ -64,6 +64,7 @@ class Standing:
         self._process = process
         self._servers = servers
         self._keys = [names.house(what) for what in ("alive", "gone", "adopted", "leases", "workers", "shares", "seen")]
+        self._patience = round(3000 * every)
         self._reactor = reactor
         self._adopt = adopt
         self._lapsed = lapsed
@@ -122,6 +123,15 @@ class Standing:
         parted.addErrback(self._not_told)
         return parted.addCallback(lambda _: None)
 
+    def absences(self, what: str, observers: Sequence[str]) -> Deferred[Sequence[float]]:
+        """Fires with how many seconds ago each of ``observers`` was last there, 0 if a process tells it.
+
+        ``what`` is ``look``, or ``forget`` for those that are not there.
+        """
+        alive, _, _, _, workers, shares, seen = self._keys
+        asked = ABSENCE.run(self._servers, HOUSE, [alive, workers, shares, seen], [what, self._patience, *observers])
+        return asked.addCallback(lambda found: [each / 1000 for each in found])
+
     def buried(self, dead: str) -> Deferred[None]:
         """All that ``dead`` held is held by somebody else."""
         return self.part("buried", dead)
@@ -139,7 +149,7 @@ class Standing:
         self._next = None
         self._beating = True
         sent = self._reactor.seconds()
-        words: list[str | int] = [self._process, round(3000 * self._every), SHARDS, int(self.adopts), len(self._leases)]
+        words: list[str | int] = [self._process, self._patience, SHARDS, int(self.adopts), len(self._leases)]
         pulse = PULSE.run(self._servers, HOUSE, self._keys, [*words, *self._leases, *self._shares])
         pulse.addCallback(self._felt, sent)
         return pulse.addBoth(self._beaten)
