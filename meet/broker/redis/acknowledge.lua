@@ -2,6 +2,7 @@
 --
 -- KEYS  journal
 -- ARGV  observer, numbers…
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 for start = 2, #ARGV, 1000 do
     redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, start, math.min(start + 999, #ARGV)))
 end

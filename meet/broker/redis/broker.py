@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.defer import TimeoutError as TookTooLong
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from txredisapi import ResponseError
 from zope.interface import implementer
 
 from meet.broker.redis.address import Address
@@ -36,6 +37,9 @@ from meet.limits import Limits
 
 _BEGINNING = 10.0
 """Seconds for which a start waits for a Redis that is away."""
+
+_AGAIN = 1.0
+"""Seconds after which it is tried again to come back to a Redis that is there and refuses."""
 
 _PROBE = 4.0
 """Seconds in which a probe must come back."""
@@ -90,8 +94,10 @@ class RedisBroker(Rooms):
         self._observers = Observers(servers, names, self._standing)
         self._lacking = {"asking": "", "hearing": ""}
         self._reason = ""
+        self._starting = False
         self._started: Deferred[None] = Deferred()
         self._away = False
+        self._again: IDelayedCall | None = None
         self._empty = False
         self._secret = b""
         self._watcher: IWatch | None = None
@@ -106,6 +112,7 @@ class RedisBroker(Rooms):
         """Connect; fails with `ValueError` where an operator must mend something, with `Unavailable`
         if Redis stays away for 10 seconds.
         """
+        self._starting = True
         self._hearing.subscribe(self._names.probe(self._process), self._probed).addErrback(_ignore)
         self._hearing.subscribe(self._names.wake, self._woken).addErrback(_ignore)
         self._servers.start()
@@ -116,12 +123,15 @@ class RedisBroker(Rooms):
 
     def stop(self) -> Deferred[None]:
         """Accept nothing more; fires when the others may have what is ours and all is closed."""
-        if not self.open:
-            return gatherResults([self._servers.stop(), self._hearing.stop()]).addCallback(lambda _: None)
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
         self.open = False
+        if self._again is not None and self._again.active():
+            self._again.cancel()
+        for waiting in ([self._started] if self._starting else []) + list(self._probes.values()):
+            if not waiting.called:
+                waiting.errback(closed())
         self._watcher = None
         journals, self._journals = self._journals, []
         # A batch that is being told may take its time; its observer, not the broker, is asked to wait.
@@ -132,19 +142,34 @@ class RedisBroker(Rooms):
         await self._servers.stop()
 
     async def _prepare(self) -> None:
-        await self._servers.ask(HOUSE, "SET", self._names.house("secret"), self._random(32), "NX")
-        self._secret = await self._servers.ask(HOUSE, "GET", self._names.house("secret"))
-        born = await self._servers.ask(HOUSE, "SET", self._names.house("born"), self._random(8).hex(), "NX")
-        self._empty = born is not None
+        self._secret, _ = await self._first("secret", self._random(32))
+        _, self._empty = await self._first("born", self._random(8).hex().encode())
         await self._standing.start()
         self.open = True
+
+    async def _first(self, what: str, value: bytes) -> tuple[bytes, bool]:
+        """What Redis was first told of ``what``, and whether it is told only now.
+
+        Nothing is written where it has it: without memory it would refuse that.
+        """
+        key = self._names.house(what)
+        known = await self._servers.ask(HOUSE, "GET", key)
+        if known is not None:
+            return known, False
+        written = await self._servers.ask(HOUSE, "SET", key, value, "NX")
+        return await self._servers.ask(HOUSE, "GET", key), written is not None
 
     def _not_started(self, failure: Failure) -> Failure:
         self.stop().addErrback(_ignore)
         if failure.check(TookTooLong):
             why = self._reason or "it does not answer."
             return Failure(Unavailable(f"The broker, Redis at {self._address}, cannot be reached: {why}"))
+        if failure.check(ResponseError):
+            return self._not_let_in(str(failure.value))
         return failure
+
+    def _not_let_in(self, reason: str) -> Failure:
+        return Failure(ValueError(f"The broker, Redis at {self._address}, does not let Meet in: {reason}"))
 
     def secret(self) -> Deferred[bytes]:
         """Fires at once, with what this Redis was given first."""
@@ -172,7 +197,7 @@ class RedisBroker(Rooms):
         keys = [self._names.of(shard, "probe")]
         sent = PROBE.run(self._servers, shard, keys, [self._names.probe(self._process), mark])
         sent.addErrback(self._not_sent, mark)
-        back.addTimeout(_PROBE, self._reactor, lambda _, __: _raise("What Redis takes is not heard by this process."))
+        back.addTimeout(_PROBE, self._reactor, lambda _, __: self._missed(taken=sent.called))
         return back.addBoth(self._came_back, mark)
 
     # Down.
@@ -222,18 +247,20 @@ class RedisBroker(Rooms):
 
     def _there(self, part: str) -> None:
         self._lacking.pop(part, None)
-        if self._lacking:
-            return
+        if not self._lacking:
+            self._whole()
+
+    def _whole(self) -> None:
         if not self._started.called:
             self._started.callback(None)
-        elif self.open and self._away:
+        elif self.open and self._away and not self._lacking:
             Deferred.fromCoroutine(self._come_back()).addErrback(self._not_back)
 
     def _gone(self, part: str, reason: str) -> None:
         self._reason = reason
         self._lacking[part] = reason
         if not self._started.called and any(word in reason for word in _OUR_MISTAKE):
-            self._started.errback(ValueError(f"The broker, Redis at {self._address}, does not let Meet in: {reason}"))
+            self._started.errback(self._not_let_in(reason))
         if self.open and not self._away:
             self._away = True
             self.log.warn("Redis at {address} is away: {reason}", address=self._address, reason=reason)
@@ -243,8 +270,11 @@ class RedisBroker(Rooms):
 
     async def _come_back(self) -> None:
         # Should it have been emptied, doors know their people by this secret.
-        await self._servers.ask(HOUSE, "SET", self._names.house("secret"), self._secret, "NX")
-        await self._servers.ask(HOUSE, "SET", self._names.house("born"), self._random(8).hex(), "NX")
+        await self._first("secret", self._secret)
+        await self._first("born", self._random(8).hex().encode())
+        if self._lacking or not self._away or not self.open:
+            # Lost once more meanwhile: whoever makes it whole comes here again, or was here already.
+            return
         self._away = False
         self.log.info("Redis at {address} is back.", address=self._address)
         for journal in self._journals:
@@ -256,8 +286,8 @@ class RedisBroker(Rooms):
     def _not_back(self, failure: Failure) -> None:
         if failure.check(Unavailable) is None:
             self.log.failure("Redis came back in a way that was not understood", failure)
-        if self.open and self._away and not self._lacking:
-            self._reactor.callLater(1.0, self._there, "asking")
+        if self.open and self._away and not self._lacking and (self._again is None or not self._again.active()):
+            self._again = self._reactor.callLater(_AGAIN, self._whole)
 
     def _lapsed(self) -> None:
         """Others may hold what we held: stand for it beside them."""
@@ -304,6 +334,13 @@ class RedisBroker(Rooms):
         if back is not None and not back.called:
             back.errback(failure)
 
+    def _missed(self, *, taken: bool) -> None:
+        if not taken:
+            raise Unavailable("Redis does not answer.")
+        # The server that tells us may be cut off from the others, and not know it.
+        self._hearing.renew()
+        raise Unavailable("What Redis takes is not heard by this process.")
+
     def _came_back(self, result: Any, mark: bytes) -> Any:
         self._probes.pop(mark, None)
         return result
@@ -313,10 +350,6 @@ class RedisBroker(Rooms):
             told()
         except Exception:
             self.log.failure("Something that watches the broker broke")
-
-
-def _raise(sentence: str) -> None:
-    raise Unavailable(sentence)
 
 
 def _ignore(_failure: Failure) -> None:

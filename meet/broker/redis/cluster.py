@@ -56,12 +56,21 @@ class Cluster:
         self._slots = {shard: slot_of(tag_of(shard)) for shard in range(HOUSE + 1)}
         self._whole = False
         self._looking = False
+        self._looks = 0
         self._later: IDelayedCall | None = None
         self._stopped = False
 
     def ask(self, shard: int, *words: Word) -> Deferred[Any]:
         """As `Servers` says."""
         return self._ask(self._owners.get(shard), shard, words, _REDIRECTIONS, asking=False)
+
+    def copied(self, shard: int, copies: int) -> Deferred[int]:
+        """As `Servers` says."""
+        place = self._owners.get(shard)
+        if place is None:
+            return fail(_not_whole())
+        asked: Deferred[Any] = self._reach(place).copied(copies)
+        return asked.addErrback(self._refused, place, shard, (), 0)
 
     def listening_endpoint(self) -> IStreamClientEndpoint:
         """As `Servers` says."""
@@ -82,18 +91,25 @@ class Cluster:
     def _ask(
         self, place: Place | None, shard: int, words: Sequence[Word], times: int, *, asking: bool
     ) -> Deferred[Any]:
-        if place is None or not times:
-            return fail(Unavailable("The Redis Cluster is not whole. Try again in a moment."))
+        if place is None or not times or self._stopped:
+            return fail(_not_whole())
         link = self._reach(place)
+        if link.new:
+            # A node that has joined just now: nobody need be refused for that.
+            return link.ready().addCallback(lambda _: self._ask(place, shard, words, times, asking=asking))
         if asking:
             link.ask("ASKING").addErrback(_ignore)
-        return link.ask(*words).addErrback(self._refused, shard, words, times)
+        return link.ask(*words).addErrback(self._refused, place, shard, words, times)
 
-    def _refused(self, failure: Failure, shard: int, words: Sequence[Word], times: int) -> Deferred[Any] | Failure:
+    def _refused(
+        self, failure: Failure, asked: Place, shard: int, words: Sequence[Word], times: int
+    ) -> Deferred[Any] | Failure:
         word = first_word(failure)
         if word in ("MOVED", "ASK"):
-            place = _place(str(failure.value).split()[2])
+            host, _, port = str(failure.value).split()[2].rpartition(":")
+            place = (_host(host, asked), int(port))
             if word == "MOVED":
+                self._reach(place)
                 self._owners[shard] = place
                 self._refresh()
             return self._ask(place, shard, words, times - 1, asking=word == "ASK")
@@ -117,8 +133,9 @@ class Cluster:
         return link
 
     def _lost(self, reason: str) -> None:
-        if self._whole and any(self._links[place].line is None for place in set(self._owners.values())):
+        if any(self._links[place].line is None for place in set(self._owners.values())):
             self._whole = False
+        if not self._whole:
             self._down(reason)
         self._refresh()
 
@@ -133,16 +150,24 @@ class Cluster:
         Deferred.fromCoroutine(self._ask_around()).addErrback(self._broken)
 
     async def _ask_around(self) -> None:
-        """Learn from the first node that answers which node has which shard."""
+        """Learn from the first node that answers which node has which shard.
+
+        Each time another one is asked first: one may be cut off from the others, and know only former things.
+        """
         try:
-            for link in list(self._links.values()):
-                if link.line is None:
-                    continue
+            places = [place for place, link in self._links.items() if link.line is not None]
+            first = self._looks % max(1, len(places))
+            self._looks += 1
+            for place in (*places[first:], *places[:first]):
                 try:
-                    ranges = await link.ask("CLUSTER", "SLOTS")
-                except (ResponseError, Unavailable):
+                    ranges = await self._links[place].ask("CLUSTER", "SLOTS")
+                except ResponseError as refused:
+                    if not self._whole:
+                        self._down(f"{refused}.")
                     continue
-                if self._learn(ranges):
+                except Unavailable:
+                    continue
+                if self._learn(ranges, place):
                     break
         finally:
             self._looking = False
@@ -155,25 +180,37 @@ class Cluster:
         elif not whole and not self._stopped and (self._later is None or not self._later.active()):
             self._later = self._reactor.callLater(_REFRESH, self._look)
 
-    def _learn(self, ranges: Sequence[Any]) -> bool:
+    def _learn(self, ranges: Sequence[Any], asked: Place) -> bool:
         owners = {}
         for first, last, master, *_ in ranges:
-            place = (master[0].decode() if master[0] else self._address.places[0][0], int(master[1]))
+            place = (_host((master[0] or b"").decode(), asked), int(master[1]))
             owners.update({shard: place for shard, slot in self._slots.items() if first <= slot <= last})
-        if len(owners) < len(self._slots):
+        if self._stopped or len(owners) < len(self._slots):
             return False
         self._owners = owners
-        for place in set(owners.values()):
+        needed = {*owners.values(), *self._address.places}
+        for place in needed:
             self._reach(place)
+        for place, link in list(self._links.items()):
+            if place not in needed and link.line is None and not link.new:
+                # A node that has left is not knocked at for ever.
+                del self._links[place]
+                link.stop()
         return True
 
     def _broken(self, failure: Failure) -> None:
         self.log.failure("The nodes of the Redis Cluster could not be asked", failure)
+        if not self._stopped:
+            self._later = self._reactor.callLater(_REFRESH, self._look)
 
 
-def _place(text: str) -> Place:
-    host, _, port = text.rpartition(":")
-    return host, int(port)
+def _host(said: str, asked: Place) -> str:
+    """A node that has not been told its own name says nothing, or a question mark: it is where it was asked."""
+    return asked[0] if said in ("", "?") else said
+
+
+def _not_whole() -> Unavailable:
+    return Unavailable("The Redis Cluster is not whole. Try again in a moment.")
 
 
 def _ignore(_failure: Failure) -> None:

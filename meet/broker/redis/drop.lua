@@ -16,8 +16,9 @@ if not epoch then
 end
 if under ~= '' and under ~= epoch .. '.' .. (known[3] or '') then return 'stale' end
 local position = epoch .. '.' .. string.format('%d', tonumber(known[2]) + 1)
-local journaled = redis.call('XADD', journal, 'NOMKSTREAM', '*', 'r', room, 'p', position, 'b', body)
+-- First what frees memory, which is not refused when there is none left; so the rest is not, either.
 redis.call('DEL', head, tail, kept, owners, holders)
+local journaled = redis.call('XADD', journal, 'NOMKSTREAM', '*', 'r', room, 'p', position, 'b', body)
 redis.call('ZREM', rooms, room)
 redis.call('SET', grave, epoch, 'PX', stays)
 redis.call('PUBLISH', channel, position .. ' ' .. body)

@@ -2,7 +2,7 @@
 
 The law: `subscribe` fires only when the server has confirmed, so that what is read after it and
 what is heard have no gap between them.  A connection that is made again subscribes to
-everything first, and only then counts as there.
+everything first, also to what is wanted while it does so, and only then counts as there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, fail, gatherResults
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from meet.broker.redis.link import Greet, Line, Link, Lost, pack
+from meet.broker.redis.servers import not_now
 
 _AT_ONCE = 500
 """Channels in one command: a server should not be busy for long with one of them."""
@@ -32,21 +33,22 @@ class _Ear(Line):
         self._told = told
         self._confirming: dict[bytes, deque[Deferred[None]]] = {}
 
-    def subscribe(self, channels: Sequence[str]) -> Deferred[Any]:
-        """Fires when the server has confirmed all ``channels``."""
-        confirmed = []
+    def subscribe(self, channels: Sequence[str]) -> Deferred[None]:
+        """Fires when the server has confirmed all ``channels``, which it does in their order."""
+        done: Deferred[None] = Deferred()
         for start in range(0, len(channels), _AT_ONCE):
             some = channels[start : start + _AT_ONCE]
             for channel in some:
-                done: Deferred[None] = Deferred()
+                done = Deferred()
                 self._confirming.setdefault(channel.encode(), deque()).append(done)
-                confirmed.append(done)
+                if channel is not channels[-1]:
+                    done.addErrback(_ignore)
             self.transport.write(pack(["SUBSCRIBE", *some]))
-        return gatherResults(confirmed, consumeErrors=True)
+        return done
 
-    def unsubscribe(self, channel: str) -> None:
-        """Hear nothing more of ``channel``."""
-        self.transport.write(pack(["UNSUBSCRIBE", channel]))
+    def unsubscribe(self, channels: Sequence[str]) -> None:
+        """Hear nothing more of ``channels``."""
+        self.transport.write(pack(["UNSUBSCRIBE", *channels]))
 
     def replyReceived(self, reply: Any) -> None:
         """Tell messages apart from confirmations and answers."""
@@ -63,16 +65,21 @@ class _Ear(Line):
                     del self._confirming[reply[1]]
         elif what == b"unsubscribe":
             self.answered += 1
+        elif isinstance(reply, Exception) and self._confirming:
+            self._fail_confirming(reply)
         else:
             super().replyReceived(b"PONG" if what == b"pong" else reply)
 
     def connectionLost(self, reason: Failure) -> None:
         """Fail what was not confirmed."""
-        confirming, self._confirming = self._confirming, {}
         super().connectionLost(reason)
+        self._fail_confirming(Lost("The connection to Redis was lost."))
+
+    def _fail_confirming(self, why: Exception) -> None:
+        confirming, self._confirming = self._confirming, {}
         for waiting in confirming.values():
             for done in waiting:
-                done.errback(Lost("The connection to Redis was lost."))
+                done.errback(why)
 
 
 class Hearing:
@@ -111,17 +118,29 @@ class Hearing:
         line = cast("_Ear | None", self._link.line)
         if line is None:
             return fail(Lost("Redis cannot be reached."))
-        return line.subscribe([channel]).addCallback(lambda _: None)
+        return line.subscribe([channel]).addErrback(not_now)
 
     def unsubscribe(self, channel: str) -> None:
         """Hear nothing more of ``channel``."""
         line = cast("_Ear | None", self._link.line)
         if self._channels.pop(channel.encode(), None) is not None and line is not None:
-            line.unsubscribe(channel)
+            line.unsubscribe([channel])
+
+    def renew(self) -> None:
+        """Hear from another connection, since what is sent does not come by this one."""
+        self._link.renew()
 
     def _begin(self, line: Line) -> Deferred[None]:
-        ear = cast("_Ear", line)
-        return self._greet(line).addCallback(lambda _: ear.subscribe([name.decode() for name in self._channels]))
+        return Deferred.fromCoroutine(self._subscribe_to_all(cast("_Ear", line)))
+
+    async def _subscribe_to_all(self, ear: _Ear) -> None:
+        await self._greet(ear)
+        heard: set[bytes] = set()
+        while lacking := [channel for channel in self._channels if channel not in heard]:
+            heard.update(lacking)
+            await ear.subscribe([channel.decode() for channel in lacking])
+        if unwanted := [channel.decode() for channel in heard if channel not in self._channels]:
+            ear.unsubscribe(unwanted)
 
     def _told(self, channel: bytes, message: bytes) -> None:
         hear = self._channels.get(channel)
@@ -130,3 +149,7 @@ class Hearing:
                 hear(message)
             except Exception:
                 self.log.failure("Hearing an entry failed")
+
+
+def _ignore(_failure: Failure) -> None:
+    """The last of those that are confirmed together tells."""

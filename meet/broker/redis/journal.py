@@ -27,6 +27,7 @@ from meet.broker.redis.standing import Standing
 from meet.errors import Unavailable
 from meet.events import Position
 from meet.interfaces import Observe, Record
+from meet.look import lineage
 
 _SHARDS_AT_ONCE = 16
 """Shards read for one batch: one that is busy does not keep the others waiting for long."""
@@ -37,10 +38,11 @@ class _Shard:
 
     ``backfill`` says of rooms that are older than the observer up to where it must be told what they
     remember, and ``room`` is the one that is being told; ``pending`` is whether something was told
-    and not acknowledged; ``batch`` has the numbers that are being told.
+    and not acknowledged; ``batch`` has the numbers that are being told; ``asked`` is whether Redis is
+    being asked for more, and ``woken`` counts how often something new was in it.
     """
 
-    __slots__ = ("backfill", "batch", "number", "pending", "room")
+    __slots__ = ("asked", "backfill", "batch", "number", "pending", "room", "woken")
 
     def __init__(self, number: int, backfill: dict[str, Position]) -> None:
         self.number = number
@@ -48,11 +50,18 @@ class _Shard:
         self.room = ""
         self.pending = True
         self.batch: list[bytes] = []
+        self.asked = False
+        self.woken = 0
 
     @property
     def telling(self) -> bool:
         """Whether something of it is being told."""
         return bool(self.batch or self.room)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it is being told, or will be in a moment."""
+        return not self.telling and not self.asked
 
 
 class Journal:
@@ -76,6 +85,7 @@ class Journal:
         self._names = names
         self._standing = standing
         self._shards: dict[int, _Shard] = {}
+        self._share_now: frozenset[int] = frozenset()
         self._beginning: set[int] = set()
         self._ready: dict[int, None] = {}
         self._told = 0
@@ -99,6 +109,7 @@ class Journal:
     def woken(self, shard: int) -> None:
         """There is something new in ``shard``."""
         if shard in self._shards:
+            self._shards[shard].woken += 1
             self._ready[shard] = None
             self._observation.wake()
 
@@ -115,18 +126,21 @@ class Journal:
     def _share(self, shards: Sequence[int], surplus: int) -> None:
         if self._stopped:
             return
+        self._share_now = frozenset(shards)
         for shard in set(self._shards) - set(shards):
-            del self._shards[shard]
-            self._ready.pop(shard, None)
+            self._lose(shard)
         for shard in set(shards) - set(self._shards) - self._beginning:
             self._beginning.add(shard)
             Deferred.fromCoroutine(self._begin(shard)).addErrback(self._not_begun).addCallback(self._begun, shard)
-        idle = [shard.number for shard in self._shards.values() if not shard.telling][:surplus]
+        idle = [shard.number for shard in self._shards.values() if shard.idle][:surplus]
         for shard in idle:
-            del self._shards[shard]
-            self._ready.pop(shard, None)
+            self._lose(shard)
         if idle:
             self._standing.part("shards", self._observer, *idle)
+
+    def _lose(self, shard: int) -> None:
+        del self._shards[shard]
+        self._ready.pop(shard, None)
 
     def _backfill_key(self, shard: int) -> str:
         return self._names.of(shard, f"backfill:{self._observer}")
@@ -142,7 +156,8 @@ class Journal:
         await INHERIT.run(self._servers, shard, journal, [self._observer, self._process])
         found = await self._servers.ask(shard, "HGETALL", self._backfill_key(shard))
         upto = {room.decode(): position_of(at) for room, at in zip(found[::2], found[1::2], strict=True)}
-        if not self._stopped:
+        # Meanwhile it may have gone to another process.
+        if not self._stopped and shard in self._share_now:
             self._shards[shard] = _Shard(shard, upto)
 
     def _begun(self, _: object, shard: int) -> None:
@@ -171,11 +186,15 @@ class Journal:
             asked = [Deferred.fromCoroutine(self._next(shard, each)) for shard in shards]
             records: list[Record] = []
             failed: Failure | None = None
-            for answer in asked:
+            for shard, answer in zip(shards, asked, strict=True):
                 try:
-                    records.extend(await answer)
+                    found = await answer
                 except (Unavailable, ResponseError):
                     failed = Failure()
+                    continue
+                # Of one that was lost meanwhile another process tells them.
+                if self._shards.get(shard.number) is shard:
+                    records.extend(found)
             if failed is not None:
                 self._away(failed)
             if records:
@@ -192,30 +211,42 @@ class Journal:
         failure.raiseException()
 
     async def _next(self, shard: _Shard, count: int) -> Sequence[Record]:
-        if shard.backfill:
-            return await self._remembered(shard)
-        keys = [self._names.of(shard.number, "journal"), self._names.of(shard.number, "asleep")]
-        since = "0" if shard.pending else ">"
-        # Before it is asked: the waking comes on another connection, and may overtake the answer
-        # that there is nothing.
+        # It is asked, so others have their turn first.
         self._ready.pop(shard.number, None)
+        self._ready[shard.number] = None
+        shard.asked = True
         try:
-            found = await NEXT.run(self._servers, shard.number, keys, [self._observer, self._process, count, since])
-        except (Unavailable, ResponseError):
-            self._not_read(shard)
-            raise
-        if found or shard.pending:
-            self._not_read(shard)
-        if not found:
+            return await (self._remembered(shard) if shard.backfill else self._journaled(shard, count))
+        finally:
+            shard.asked = False
+
+    async def _journaled(self, shard: _Shard, count: int) -> Sequence[Record]:
+        keys = [self._names.of(shard.number, "journal"), self._names.of(shard.number, "asleep")]
+        since, woken = "0" if shard.pending else ">", shard.woken
+        found = await NEXT.run(self._servers, shard.number, keys, [self._observer, self._process, count, since])
+        if self._shards.get(shard.number) is not shard:
+            return []
+        if found == b"lost":
+            # Another process has taken it over, and the next pulse will tell us so.
+            self._lose(shard.number)
+            return []
+        if not found and shard.pending:
             shard.pending = False
+        elif not found and shard.woken == woken:
+            # But for a waking that overtook this answer, on another connection than it: there is no second one.
+            self._ready.pop(shard.number, None)
         shard.batch = [entry[0] for entry in found]
         # What was erased since it was told first has no fields any more.
-        return [_record(entry[1]) for entry in found if entry[1]]
+        return [record for entry in found if entry[1] and (record := self._read(entry[1])) is not None]
 
-    def _not_read(self, shard: _Shard) -> None:
-        """There may be more in ``shard``, if it is still ours."""
-        if self._shards.get(shard.number) is shard:
-            self._ready[shard.number] = None
+    def _read(self, fields: Sequence[Any]) -> Record | None:
+        named = dict(zip(fields[::2], fields[1::2], strict=False))
+        try:
+            return Record(named[b"r"].decode(), position_of(named[b"p"]), named[b"b"])
+        except (KeyError, ValueError):
+            # Whoever wrote it did not ask Meet; what comes behind it is told all the same.
+            self.log.error("In the journal there is something that is no record.")
+            return None
 
     async def _remembered(self, shard: _Shard) -> Sequence[Record]:
         """What one room of the shard remembered when the observer was new; its journal goes on behind that."""
@@ -223,7 +254,11 @@ class Journal:
         keys = [self._names.room(shard.number, what, room) for what in ("head", "tail", "kept")]
         look = look_of(await READ.run(self._servers, shard.number, keys, []))
         shard.room = room
-        entries = [each for each in (*look.kept, *look.tail) if each[0].epoch == upto.epoch and each[0].seq <= upto.seq]
+        log = look.last.epoch if look.last is not None else ""
+        if upto.epoch not in (log, *lineage(look)):
+            return []
+        # A log that goes on from that one has what it held under the same numbers.
+        entries = [each for each in (*look.kept, *look.tail) if each[0].seq <= upto.seq]
         return [Record(room, position, body) for position, body in sorted(entries, key=lambda each: each[0].seq)]
 
     def _acknowledge(self, _number: int) -> None:
@@ -245,8 +280,3 @@ class Journal:
         self.woken(shard.number)
         if failure.check(Unavailable) is None and not str(failure.value).startswith("NOGROUP"):
             self.log.failure("Records could not be acknowledged", failure)
-
-
-def _record(fields: Sequence[Any]) -> Record:
-    named = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Record(named[b"r"].decode(), position_of(named[b"p"]), named[b"b"])

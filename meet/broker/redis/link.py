@@ -1,8 +1,8 @@
 """One connection to one Redis, made again whenever it is lost.
 
-The law: what was asked is answered, or fails as `Unavailable` within `PATIENCE`; nothing waits
-for a connection that is not there.  Asks are sent in the order of asking and answered in it,
-also when the server has forgotten its scripts and they must be loaded between two asks.
+The law: what was asked is answered, or fails as `Unavailable` within twice `PATIENCE`; nothing
+waits for a connection that is not there.  Asks are sent in the order of asking and answered in
+it, also when the server has forgotten its scripts and they must be loaded between two asks.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClien
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from txredisapi import RedisProtocol, ResponseError
+from txredisapi import InvalidData, RedisProtocol, ResponseError
 
 from meet.errors import Unavailable
 
 PATIENCE = 2.5
 """Seconds without any answer after which a connection that owes one is given up; it is asked
 for a sign of life as often."""
+
+COPYING = 1000
+"""Milliseconds in which other servers must have a copy of what was written."""
 
 _SHORTEST = 0.1
 _LONGEST = 5.0
@@ -58,6 +61,16 @@ class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
     def connectionMade(self) -> None:
         """Nothing yet: who we are is said by the link's greeting."""
         self.connected = 1
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Read answers; whoever speaks otherwise is given up."""
+        try:
+            super().dataReceived(data, unpause)
+        except InvalidData:
+            waiting, self.waiting = self.waiting, deque()
+            self.transport.abortConnection()
+            for answer in waiting:
+                answer.errback(Unavailable("What answers there does not speak as Redis does."))
 
     def replyReceived(self, reply: Any) -> None:
         """Give the oldest ask its answer."""
@@ -115,7 +128,12 @@ class Link:
         self._answered = -1
         self._again: list[tuple[Sequence[Word], Deferred[Any]]] | None = None
         self._held: list[tuple[Sequence[Word], Deferred[Any]]] = []
-        self._stopped: Deferred[None] | None = None
+        self._copying = False
+        self._uncopied: list[Deferred[int]] = []
+        self._new = True
+        self._expecting: list[Deferred[None]] = []
+        self._stopped = False
+        self._closing: list[Deferred[None]] = []
         self._factory = Factory.forProtocol(line)
         self._factory.noisy = False
 
@@ -125,18 +143,19 @@ class Link:
 
     def stop(self) -> Deferred[None]:
         """Close; fires when it is closed.  What has no answer by then fails."""
-        if self._stopped is not None:
-            return succeed(None)
-        self._stopped = Deferred()
+        self._stopped = True
         self._stop_ticking()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
-        if self._connected is not None:
-            self._connected.transport.abortConnection()
-            return self._stopped
         if self._attempt is not None:
             self._attempt.cancel()
-        return succeed(None)
+        self._is_known()
+        if self._connected is None:
+            return succeed(None)
+        closed: Deferred[None] = Deferred()
+        self._closing.append(closed)
+        self._connected.transport.abortConnection()
+        return closed
 
     def ask(self, *words: Word) -> Deferred[Any]:
         """Send one command; fires with its answer.
@@ -152,6 +171,42 @@ class Link:
             self._send(words, answer)
         return answer
 
+    @property
+    def new(self) -> bool:
+        """Whether the first connection is still being made."""
+        return self._new
+
+    def ready(self) -> Deferred[None]:
+        """Fires when a `new` link can be asked; fails as `Lost` if its first connection could not be made."""
+        expected: Deferred[None] = Deferred()
+        self._expecting.append(expected)
+        return expected
+
+    def copied(self, copies: int) -> Deferred[int]:
+        """Fires with how many servers have a copy of all that was written on this connection, once
+        they are ``copies`` or `COPYING` has passed.
+
+        A server does nothing else on this connection meanwhile: so it is asked for all together
+        who wait for it, and asked anew only for those who came since.
+        """
+        done: Deferred[int] = Deferred()
+        self._uncopied.append(done)
+        if not self._copying:
+            self._ask_for_copies(copies)
+        return done
+
+    def _ask_for_copies(self, copies: int) -> None:
+        waiting, self._uncopied = self._uncopied, []
+        self._copying = bool(waiting)
+        if waiting:
+            asked = self.ask("WAIT", copies, COPYING)
+            asked.addBoth(self._counted, waiting, copies)
+
+    def _counted(self, result: Any, waiting: Sequence[Deferred[int]], copies: int) -> None:
+        self._ask_for_copies(copies)
+        for done in waiting:
+            done.callback(result)
+
     def renew(self) -> None:
         """Close this connection, so that another one is looked for."""
         if self.line is not None:
@@ -164,25 +219,24 @@ class Link:
         self.line.ask(words).addCallbacks(answer.callback, self._refused, errbackArgs=(words, answer))
 
     def _refused(self, failure: Failure, words: Sequence[Word], answer: Deferred[Any]) -> None:
-        if failure.check(ResponseError) is None or not str(failure.value).startswith("NOSCRIPT"):
+        forgotten = failure.check(ResponseError) and str(failure.value).startswith("NOSCRIPT")
+        if not forgotten or not self._scripts or self.line is None:
             answer.errback(failure)
             return
         # Behind this one others may have met the same; all are sent again, in their order, and what is
         # asked meanwhile after them.
-        if self._again is None:
-            self._again = []
-            self._load_scripts().addBoth(self._loaded)
-        self._again.append((words, answer))
+        if self._again is not None:
+            self._again.append((words, answer))
+        else:
+            self._again = [(words, answer)]
+            self._load_scripts(self.line).addBoth(self._loaded)
 
-    def _load_scripts(self) -> Deferred[Any]:
-        line = self.line
-        loaded: Deferred[Any] = Deferred()
-        if line is None or not self._scripts:
-            return fail(Lost("The connection to Redis was lost."))
+    def _load_scripts(self, line: Line) -> Deferred[Any]:
+        """Send all scripts at once, however far the server is; fires with what it says of the last."""
+        loaded: Deferred[Any] = succeed(None)
         for script in self._scripts:
+            loaded.addErrback(_ignore)
             loaded = line.ask(("SCRIPT", "LOAD", script))
-            if script is not self._scripts[-1]:
-                loaded.addErrback(_ignore)
         return loaded
 
     def _loaded(self, result: object) -> None:
@@ -204,57 +258,65 @@ class Link:
 
     def _not_connected(self, failure: Failure) -> None:
         self._attempt = None
-        if self._stopped is None:
+        if not self._stopped:
             self._down(sentence(failure))
             self._connect_again()
         elif not failure.check(CancelledError):
             self.log.debug("A connection that is not wanted any more failed: {why}", why=sentence(failure))
 
     def _connect_again(self) -> None:
+        self._is_known()
         self._retry = self._reactor.callLater(_pause(self._attempts, self._random), self._connect)
 
     def _prepare(self, line: Any) -> None:
         self._attempt = None
         self._connected = line
         line.lost = self._lost
-        if self._stopped is not None:
+        if self._stopped:
             line.transport.abortConnection()
             return
         # Until it is in use nobody else would notice that it stays silent.
-        late = self._reactor.callLater(PATIENCE, line.transport.abortConnection)
-
-        def over(result: Any) -> Any:
-            if late.active():
-                late.cancel()
-            return result
-
-        ready = Deferred.fromCoroutine(self._introduce(line)).addBoth(over)
+        self._tick = self._reactor.callLater(PATIENCE, line.transport.abortConnection)
+        ready = Deferred.fromCoroutine(self._introduce(line))
         ready.addCallbacks(lambda _: self._use(line), self._not_welcome, errbackArgs=(line,))
 
     async def _introduce(self, line: Line) -> None:
         await self._greet(line)
-        for script in self._scripts:
-            await line.ask(("SCRIPT", "LOAD", script))
+        await self._load_scripts(line)
 
     def _not_welcome(self, failure: Failure, line: Line) -> None:
-        if not failure.check(Lost) and self._stopped is None:
+        if not failure.check(Lost) and not self._stopped:
             self._down(sentence(failure))
         line.transport.abortConnection()
 
     def _use(self, line: Line) -> None:
-        if not line.connected or self._stopped is not None:
+        if not line.connected or self._stopped:
             return
+        self._stop_ticking()
         self.line = line
         self._attempts = 0
         self._answered = -1
         self._tick = self._reactor.callLater(PATIENCE, self._look)
         self._up()
+        self._is_known()
+
+    def _is_known(self) -> None:
+        """It has been seen whether the place can be reached: whoever has waited for that goes on."""
+        self._new = False
+        expecting, self._expecting = self._expecting, []
+        for expected in expecting:
+            if self.line is None:
+                expected.errback(Lost("Redis cannot be reached."))
+            else:
+                expected.callback(None)
 
     def _lost(self, reason: Failure) -> None:
         used, self.line, self._connected = self.line, None, None
         self._stop_ticking()
-        if self._stopped is not None:
-            self._stopped.callback(None)
+        if self._stopped:
+            closing, self._closing = self._closing, []
+            for closed in closing:
+                closed.callback(None)
             return
         if used is not None:
             self._down("The connection to Redis was lost.")

@@ -22,6 +22,8 @@ if mark then
         -- Said in a log that this one goes on from, it stands here under the same number.
         local was = log ~= known[1] and redis.call('HGET', head, 'was') or ''
         if log == known[1] or string.find(was or '', ' ' .. log .. ' ', 1, true) then
+            -- Written as it is, so that who waits for copies waits for all that was written before, too.
+            redis.call('PEXPIREAT', mark, redis.call('PEXPIRETIME', mark))
             return '=' .. known[1] .. '.' .. at
         end
     end
@@ -89,6 +91,8 @@ if mark then redis.call('SET', mark, position, 'PX', stays) end
 if till ~= '' then
     redis.call('HSET', head, 'till', till)
     for _, each in ipairs({head, tail, kept, owners, holders}) do redis.call('PEXPIREAT', each, till) end
+    -- Rooms that ended long ago, and that no reaper dropped, are gone by themselves.
+    redis.call('ZREMRANGEBYSCORE', rooms, '-inf', '(' .. redis.call('TIME')[1] .. '000')
     redis.call('ZADD', rooms, till, room)
 elseif known[4] then
     for _, each in ipairs(touched) do

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from OpenSSL.crypto import Error as NotACertificate
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -21,6 +23,8 @@ from meet.errors import Unavailable
 
 _CONNECTING = 3.0
 """Seconds for one attempt to reach one place."""
+
+_END = b"-----END CERTIFICATE-----"
 
 
 def greeting(address: Address, *, master: bool = True) -> Greet:
@@ -63,23 +67,43 @@ def node_endpoint(address: Address, place: tuple[str, int], reactor: Any) -> ISt
 def _tls(address: Address, host: str, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
     if not address.tls:
         return endpoint
-    trust = None
-    if address.ca:
-        pieces = Path(address.ca).read_bytes().split(b"-----END CERTIFICATE-----")
-        trust = trustRootFromCertificates(
-            [Certificate.loadPEM(piece + b"-----END CERTIFICATE-----\n") for piece in pieces if b"BEGIN" in piece]
-        )
-    wrapped: IStreamClientEndpoint = wrapClientTLS(optionsForClientTLS(host, trustRoot=trust), endpoint)
+    wrapped: IStreamClientEndpoint = wrapClientTLS(optionsForClientTLS(host, trustRoot=trusted(address.ca)), endpoint)
     return wrapped
+
+
+@cache
+def trusted(path: str) -> Any:
+    """The certificates in the file ``path``, read once; None, which is the system's, if it is empty.
+
+    Raises `ValueError` with one sentence if there are none in it.
+    """
+    if not path:
+        return None
+    try:
+        pieces = Path(path).read_bytes().split(_END)
+        found = [Certificate.loadPEM(piece + _END + b"\n") for piece in pieces if b"BEGIN CERTIFICATE" in piece]
+    except OSError as error:
+        raise ValueError(f"The file of certificates {path} cannot be read: {error.strerror}.") from None
+    except NotACertificate:
+        found = []
+    if not found:
+        raise ValueError(f"The file of certificates {path} has none that can be read.")
+    return trustRootFromCertificates(found)
 
 
 @implementer(IStreamClientEndpoint)
 class _ByName:
-    """The master that the Sentinels name, asked anew for each connection."""
+    """The master that the Sentinels name, asked anew for each connection.
+
+    Each time another Sentinel is asked first: one may be cut off and name a master that is none any more.
+    """
 
     def __init__(self, address: Address, reactor: Any) -> None:
+        # Once, here, where an operator is told what is wrong with them.
+        trusted(address.ca)
         self._address = address
         self._reactor = reactor
+        self._turn = 0
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Fires with the connection; fails if no Sentinel answers, or its master cannot be reached."""
@@ -87,9 +111,13 @@ class _ByName:
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         reason = "no Sentinel was asked"
-        for host, port in self._address.places:
+        first, places = self._turn % len(self._address.places), self._address.places
+        self._turn += 1
+        for host, port in (*places[first:], *places[:first]):
             try:
                 found = await self._ask(host, port)
+            except CancelledError:
+                raise
             except Exception:
                 reason = sentence(Failure()).rstrip(".")
                 continue
@@ -121,6 +149,7 @@ class AnyOf:
     """Each connection to another of some places: every node of a Cluster tells what any of them is told."""
 
     def __init__(self, places: Callable[[], Sequence[tuple[str, int]]], address: Address, reactor: Any) -> None:
+        trusted(address.ca)
         self._places = places
         self._address = address
         self._reactor = reactor

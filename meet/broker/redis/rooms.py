@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from meet.broker.ledger import new_epoch
 from meet.broker.redis.link import Word
@@ -23,9 +22,6 @@ from meet.limits import Limits
 from meet.look import Look, lineage
 from meet.moments import DAY
 from meet.wire import decode_event
-
-_COPYING = 1000
-"""Milliseconds in which the servers of ``wait`` must have an entry."""
 
 _GRAVE = 7 * DAY * 1000
 """Milliseconds for which a dropped log is known, so that nobody brings it back."""
@@ -109,18 +105,16 @@ class Rooms:
                 1000 * self._limits.once_kept,
             ],
         )
-        if self._wait:
-            copied = self._servers.ask(shard, "WAIT", self._wait, _COPYING)
-            published.addErrback(_give_up, copied).addCallback(self._copied, copied)
-        return published.addCallback(self._numbered, room, key, forget, claim)
+        numbered = published.addCallback(self._numbered, room, key, forget, claim)
+        return numbered.addCallback(self._copied, shard) if self._wait else numbered
 
-    def _copied(self, answer: bytes, copied: Deferred[int]) -> Deferred[bytes]:
-        def enough(copies: int) -> bytes:
-            if copies < self._wait and answer not in (b"stale", b"taken"):
+    def _copied(self, position: Position, shard: int) -> Deferred[Position]:
+        def enough(copies: int) -> Position:
+            if copies < self._wait:
                 raise Unavailable("Redis could not copy this to another server in time. Ask again.")
-            return answer
+            return position
 
-        return copied.addCallback(enough)
+        return self._servers.copied(shard, self._wait).addCallback(enough)
 
     def _numbered(
         self, answer: bytes, room: str, key: str | None, forget: bool, claim: tuple[str, str] | None
@@ -292,9 +286,3 @@ class Rooms:
 def closed() -> Unavailable:
     """Why nothing can be asked before the start and after the end."""
     return Unavailable("The broker is not running; come again.")
-
-
-def _give_up(failure: Failure, copied: Deferred[int]) -> Failure:
-    """Nothing was published, so nobody asks for its copies."""
-    copied.addErrback(lambda _: None)
-    return failure

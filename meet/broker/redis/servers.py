@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
@@ -34,6 +35,16 @@ _NOT_NOW = {
 }
 """What a server says when it may be asked again later, by the first word of its error."""
 
+_FORBIDDEN = ("NOPERM", "NOAUTH", "WRONGPASS")
+"""What it says when whoever runs it has not allowed something; Redis 7.0 has a sentence for it inside a script."""
+
+_FORBIDDEN_IN_SCRIPT = "The user executing the script can't"
+
+_MOVING = "non local key"
+"""What a script says that meets a key which a Cluster is moving, and which was not named before."""
+
+_log = Logger()
+
 ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")
 """Of those, what says that another server has become the master."""
 
@@ -45,6 +56,12 @@ class Servers(Protocol):
         """Ask the server of ``shard`` (`HOUSE` for what is no room's).
 
         Fails with `Unavailable`, or `ResponseError` for what is a mistake of ours.
+        """
+
+    def copied(self, shard: int, copies: int) -> Deferred[int]:
+        """Fires with how many servers have a copy of what was written in ``shard`` until now, as `Link.copied` says.
+
+        Asked in the answer to a write, it is asked of the server that has answered.
         """
 
     def listening_endpoint(self) -> IStreamClientEndpoint:
@@ -79,6 +96,10 @@ class OneServer:
         """As `Servers` says."""
         return self._link.ask(*words).addErrback(self._refused)
 
+    def copied(self, shard: int, copies: int) -> Deferred[int]:
+        """As `Servers` says."""
+        return self._link.copied(copies).addErrback(self._refused)
+
     def listening_endpoint(self) -> IStreamClientEndpoint:
         """As `Servers` says."""
         return self._endpoint
@@ -110,5 +131,11 @@ def first_of(failure: Failure) -> Failure:
 
 def not_now(failure: Failure) -> Failure:
     """The failure as `Unavailable` where it may be asked again later; others as they are."""
-    why = _NOT_NOW.get(first_word(failure))
+    word = first_word(failure)
+    why = _NOT_NOW.get(word)
+    if word == "ERR" and _MOVING in str(failure.value):
+        why = _NOT_NOW["TRYAGAIN"]
+    elif word in _FORBIDDEN or (word == "ERR" and _FORBIDDEN_IN_SCRIPT in str(failure.value)):
+        why = "Redis does not let Meet do this; whoever runs Redis has to allow it."
+        _log.error("Redis does not let Meet do something: {why}", why=str(failure.value))
     return failure if why is None else Failure(Unavailable(why))

@@ -84,6 +84,8 @@ class Standing:
 
     def stop(self) -> Deferred[None]:
         """Give up all that is ours; fires when the others can have it."""
+        if self._stopped:
+            return succeed(None)
         self._stopped = True
         for call in (self._next, self._alone):
             if call is not None and call.active():
