@@ -69,8 +69,9 @@ class Cluster:
         place = self._owners.get(shard)
         if place is None:
             return fail(_not_whole())
-        asked: Deferred[Any] = self._reach(place).copied(copies)
-        return asked.addErrback(self._refused, place, shard, (), 0)
+        asked: Any = self._reach(place).copied(copies)
+        copied: Deferred[int] = asked.addErrback(self._refused, place, shard, (), 0)
+        return copied
 
     def listening_endpoint(self) -> IStreamClientEndpoint:
         """As `Servers` says."""
