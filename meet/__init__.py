@@ -8,12 +8,13 @@ floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
        ``listening`` ``supervisor`` ``logs`` ``clock``
+       ``command`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring``                                                each other
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
-       ``metrics`` ``turns``
+       ``metrics`` ``turns`` ``rollcall``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look``                                             the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words

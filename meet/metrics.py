@@ -5,17 +5,17 @@ Source: the text exposition format 0.0.4 (prometheus.io/docs/instrumenting/expos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.defer import TimeoutError as TookTooLong
 
 from meet.errors import REFUSALS, Unavailable
 from meet.events import Entry
 from meet.health import Health
 from meet.hub import Hub
-from meet.interfaces import IBroker, IMeasured
+from meet.interfaces import IBroker, IMeasured, Observer
 from meet.sessions import Sessions
 from meet.version import VERSION
 
@@ -50,7 +50,11 @@ class Metrics:
 
     async def text(self) -> bytes:
         """All of it, as it stands now.  Never fails: what is away is left out."""
-        return write([*self._own(), *_held(await self._sizes())])
+        asks: list[Callable[[], Deferred[Any]]] = [self._broker.observers]
+        if IMeasured.providedBy(self._broker):
+            asks.append(self._broker.sizes)
+        observers, *sizes = await gatherResults([Deferred.fromCoroutine(self._asked(ask)) for ask in asks])
+        return write([*self._own(), *_behind(observers), *_held(*sizes or [None])])
 
     def _told(self, _room: str, entries: Sequence[Entry]) -> None:
         self._heard += len(entries)
@@ -86,12 +90,10 @@ class Metrics:
             [({"code": code}, sessions.refusals[code]) for code in REFUSALS],
         )
 
-    async def _sizes(self) -> Mapping[str, int] | None:
-        if not IMeasured.providedBy(self._broker):
-            return None
-        asking: Deferred[Mapping[str, int]] = maybeDeferred(self._broker.sizes)
+    async def _asked(self, ask: Callable[[], Deferred[Any]]) -> Any:
+        """What the broker says of itself; None if it does not in time."""
         try:
-            return await asking.addTimeout(_PATIENCE, self._sessions.clock)
+            return await maybeDeferred(ask).addTimeout(_PATIENCE, self._sessions.clock)
         except (Unavailable, TookTooLong):
             return None
 
@@ -106,6 +108,23 @@ def write(metrics: Sequence[Metric]) -> bytes:
             inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
             lines.append(f"{metric.name}{f'{{{inside}}}' if inside else ''} {float(value):.10g}")
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _behind(observers: Sequence[Observer] | None) -> Iterator[Metric]:
+    if observers is None:
+        return
+    yield Metric(
+        "meet_observer_behind",
+        "gauge",
+        "Records that the broker keeps for an observer of its journal.",
+        [({"observer": each.name}, each.behind) for each in observers],
+    )
+    yield Metric(
+        "meet_observer_away_seconds",
+        "gauge",
+        "How long no process has told an observer anything.",
+        [({"observer": each.name}, each.away) for each in observers],
+    )
 
 
 def _held(sizes: Mapping[str, int] | None) -> Iterator[Metric]:

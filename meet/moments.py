@@ -67,3 +67,11 @@ def span(seconds: float) -> str:
     unit = next(whole, "second")
     count = int(seconds // sizes[unit])
     return f"{count} {unit}" + ("" if count == 1 else "s")
+
+
+def about(seconds: float) -> str:
+    """Write a length of time in whole units, of which there are at least two: ``90 seconds``, ``62 minutes``."""
+    sizes = {"day": DAY, "hour": HOUR, "minute": 60}
+    unit = next((unit for unit, size in sizes.items() if seconds >= 2 * size), "second")
+    count = int(seconds // sizes.get(unit, 1))
+    return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -44,6 +44,7 @@ from meet.presence import Watch
 from meet.reaper import Reaper
 from meet.recorder import Recorder
 from meet.restorer import Restorer
+from meet.rollcall import RollCall
 from meet.sessions import Sessions
 from meet.store import store_for
 from meet.version import VERSION
@@ -116,6 +117,7 @@ class MeetService(Service):
         self.watch.back_again.append(self.restorer.look)
         self.recorder = Recorder(self.broker, self.store, reactor)
         self.reaper = Reaper(self.broker, reactor, limits)
+        self.roll_call = RollCall(self.broker, reactor, limits)
         probes: dict[str, Probe] = {"broker": self.broker.probe}
         if configuration.record:
             probes["store"] = self.recorder.probe
@@ -171,6 +173,7 @@ class MeetService(Service):
             self.recorder.startService()
         if configuration.reap:
             self.reaper.startService()
+        self.roll_call.startService()
         await gatherResults(self._binding, consumeErrors=True)
         if self.entrances:
             await self._serve()
@@ -248,6 +251,7 @@ class MeetService(Service):
                 ("The restorer", _CLOSING, self.restorer.stopService),
                 ("The reaper", _CLOSING, self.reaper.stopService),
                 ("The recorder", _CLOSING, self.recorder.stopService),
+                ("The roll call", _CLOSING, self.roll_call.stopService),
             ],
             [("The store", _CLOSING, self.store.stop)],
             [("The broker", _CLOSING, self.broker.stop)],

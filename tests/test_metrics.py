@@ -98,6 +98,22 @@ class MetricsTests(SynchronousTestCase):
             assert "meet_broker_bytes" not in found
             assert "meet_people" in found
 
+    def test_observers_are_told_by_name(self) -> None:
+        stop = self.flow.result(self.flow.broker.journal("recorder", lambda records: succeed(None)))
+        self.flow.result(self.flow.broker.journal("stuck", lambda records: fail(OSError("stuck"))))
+        self.flow.result(stop())
+        self.flow.open()
+        self.flow.pass_time(100)
+        found = self.read()
+        assert found['meet_observer_behind{observer="recorder"}'] == 1
+        assert found['meet_observer_behind{observer="stuck"}'] == 1
+        assert found['meet_observer_away_seconds{observer="recorder"}'] == 100
+        assert found['meet_observer_away_seconds{observer="stuck"}'] == 0
+
+    def test_observers_of_a_broker_that_is_away_are_left_out(self) -> None:
+        self.flow.result(self.flow.broker.stop())
+        assert not [name for name in self.read() if "observer" in name]
+
     def test_labels_are_escaped(self) -> None:
         metric = Metric("meet_x", "gauge", "About x.", [({"room": 'a"b\\c\nd'}, 1)])
         assert list(samples(write([metric]))) == ['meet_x{room="a\\"b\\\\c\\nd"}']

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.moments import DAY, DEFAULT_LIFE, HOUR, LIVES, clock_time, day_time, moment, seconds, span
+from meet.moments import DAY, DEFAULT_LIFE, HOUR, LIVES, about, clock_time, day_time, moment, seconds, span
 from tests.stories import NOON
 
 times = st.floats(0, 7_258_118_400)
@@ -69,6 +69,19 @@ class Words(SynchronousTestCase):
             (366 * DAY, "366 days"),
         ]:
             assert span(length) == words
+
+    def test_about_how_long_something_took(self) -> None:
+        for length, words in [
+            (0, "0 seconds"),
+            (1.9, "1 second"),
+            (119.9, "119 seconds"),
+            (120, "2 minutes"),
+            (HOUR + 125, "62 minutes"),
+            (2 * HOUR, "2 hours"),
+            (47 * HOUR, "47 hours"),
+            (3 * DAY + HOUR, "3 days"),
+        ]:
+            assert about(length) == words
 
     def test_the_lives_on_offer_grow_and_the_default_is_one_of_them(self) -> None:
         assert list(LIVES.values()) == sorted(LIVES.values())
