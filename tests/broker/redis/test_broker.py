@@ -2,92 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
-from meet.broker.redis.broker import RedisBroker
 from meet.errors import Unavailable
-from meet.events import Opened, Position, Renewed, Said
-from meet.interfaces import IWatch
-from meet.limits import Limits
+from meet.events import Opened, Position, Renewed
 from meet.wire import encode
-from tests.broker.redis.ground import broker_at, kill
+from tests.broker.redis.case import Case, Watcher, line
 from tests.contracts.hearing import Heard
-from tests.servers.redis import Redis
-
-
-@implementer(IWatch)
-class Watcher:
-    """Remembers what it is told; `told` fires when that has come."""
-
-    def __init__(self) -> None:
-        self.news: list[tuple[Any, ...]] = []
-        self._waiting: list[tuple[str, Deferred[None]]] = []
-
-    def away(self, reason: str) -> None:
-        self._note("away", reason)
-
-    def back(self) -> None:
-        self._note("back")
-
-    def orphaned(self, room: str, keys: Sequence[str], seen: float) -> Deferred[None]:
-        self._note("orphaned", room, list(keys))
-        return succeed(None)
-
-    def told(self, what: str) -> Deferred[None]:
-        """Fires when ``what`` is told from now on."""
-        done: Deferred[None] = Deferred()
-        self._waiting.append((what, done))
-        return done
-
-    def _note(self, what: str, *more: Any) -> None:
-        self.news.append((what, *more))
-        ready = [done for waited, done in self._waiting if waited == what]
-        self._waiting = [each for each in self._waiting if each[0] != what]
-        for done in ready:
-            done.callback(None)
-
-
-def line(text: str, ref: str = "") -> bytes:
-    return encode(Said(at="2026-11-24T14:05:09.120Z", by="p7", nick="ann", via="web", text=text, ref=ref))
-
-
-class Case(TestCase):
-    """Tests that do things to a server of their own."""
-
-    timeout = 60
-    options: Sequence[str] = ()
-    wishes: dict[str, Any] = {}  # noqa: RUF012  # nobody writes to it
-
-    async def begin(self) -> None:
-        self.redis = Redis(*self.options, **self.wishes).start()
-        self.addCleanup(self.redis.close)
-        self.broker = await self.another()
-
-    async def another(self, **wishes: Any) -> RedisBroker:
-        broker = broker_at(self.redis.url, reactor, Limits(), **wishes)
-        await broker.start()
-        self.addCleanup(broker.stop)
-        return broker
-
-    def setUp(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.begin())
-
-    async def persist(self, ask: Callable[[], Deferred[Any]]) -> Any:
-        """Ask until it is not away."""
-        while True:
-            try:
-                return await ask()
-            except Unavailable:
-                pause: Deferred[None] = Deferred()
-                reactor.callLater(0.05, pause.callback, None)  # type: ignore[attr-defined]
-                await pause
 
 
 class CostTests(Case):
@@ -130,29 +52,6 @@ class CostTests(Case):
         # A day after its grace: 2027-11-24T15:00 and an hour and a day.
         self.assertEqual({self.redis.command("PEXPIRETIME", key) for key in keys}, {1827158400000})
 
-    async def test_the_journal_holds_only_what_somebody_has_yet_to_take(self) -> None:
-        for each in range(20):
-            await self.broker.publish("algebra", line(str(each)), under=None)
-        journal = self.redis.command("KEYS", "meet:*:journal")
-        self.assertEqual(journal, [])
-        taken = Heard()
-        stop = await self.broker.journal("recorder", taken.observe)
-        await taken.upto(20)
-        await stop()
-        for each in range(20):
-            await self.broker.publish("algebra", line(str(each)), under=None)
-        lengths = [self.redis.command("XLEN", key) for key in self.redis.command("KEYS", "meet:*:journal")]
-        self.assertEqual(sum(lengths), 20)
-        await self.broker.journal("recorder", taken.observe)
-        await taken.upto(40)
-        await self.persist_until(
-            lambda: sum(self.redis.command("XLEN", key) for key in self.redis.command("KEYS", "meet:*:journal")) == 0
-        )
-
-    async def persist_until(self, true: Callable[[], bool]) -> None:
-        while not await deferToThread(true):
-            await self.broker.read("algebra")
-
 
 class FullTests(Case):
     wishes = {"maxmemory": "4mb"}  # noqa: RUF012
@@ -175,13 +74,6 @@ class FullTests(Case):
 class TroubleTests(Case):
     options = ("appendfsync everysec",)
     wishes = {"aof": True}  # noqa: RUF012
-
-    async def test_forgotten_scripts_are_loaded_again_and_the_order_stays(self) -> None:
-        await self.broker.publish("algebra", line("0"), under=None)
-        self.redis.command("SCRIPT", "FLUSH")
-        asked = [self.broker.publish("algebra", line(str(each)), under=None) for each in range(1, 30)]
-        positions = await gatherResults(asked)
-        self.assertEqual([position.seq for position in positions], list(range(2, 31)))
 
     async def test_away_is_told_and_back_and_what_was_said_meanwhile_can_be_read(self) -> None:
         watcher, heard = Watcher(), Heard()
@@ -220,19 +112,6 @@ class TroubleTests(Case):
         # It may have been taken after all: asked again it is there once.
         await self.persist(lambda: self.broker.publish("algebra", line("held up"), under=None, once="p7:1"))
         self.assertEqual(len((await self.broker.read("algebra")).tail), 1)
-
-    async def test_an_observer_misses_nothing_while_redis_is_away(self) -> None:
-        observer = Heard()
-        await self.broker.journal("recorder", observer.observe)
-        await self.broker.publish("algebra", line("1"), under=None)
-        await observer.upto(1)
-        await deferToThread(self.redis.kill)
-        await deferToThread(self.redis.start)
-        await self.persist(lambda: self.broker.publish("algebra", line("2"), under=None, once="p7:2"))
-        # What it had not acknowledged comes twice.
-        while line("2") not in observer.bodies:
-            await observer.upto(len(observer.items) + 1)
-        self.assertEqual(list(dict.fromkeys(observer.bodies)), [line("1"), line("2")])
 
     async def test_an_emptied_redis_is_filled_from_what_is_known(self) -> None:
         watcher, observer = Watcher(), Heard()
@@ -277,61 +156,3 @@ class TroubleTests(Case):
         renewed = encode(Renewed(at="2026-11-24T15:00:00.000Z", was=law.epoch))
         self.assertFalse(await self.broker.restore("algebra", known, renewed))
         self.assertIsNone((await self.broker.read("algebra")).last)
-
-
-class ProcessTests(Case):
-    async def test_a_process_that_dies_leaves_its_people_to_one_other(self) -> None:
-        watchers = [Watcher(), Watcher()]
-        dying = await self.another()
-        others = [self.broker, await self.another()]
-        await dying.publish("algebra", b"ann", under=None, key="who:ann", claim=("who:ann", "p1"))
-        await dying.publish("algebra", b"bob", under=None, key="who:bob", claim=("who:bob", "p2"))
-        self.assertTrue(await others[0].hold("algebra", "who:bob", "p2"))
-        told = [watcher.told("orphaned") for watcher in watchers]
-        for other, watcher in zip(others, watchers, strict=True):
-            await other.watch(watcher)
-        await kill(dying)
-        first: Deferred[None] = Deferred()
-        for each in told:
-            each.addCallback(lambda _: first.called or first.callback(None))
-        await first
-        news = [item for watcher in watchers for item in watcher.news if item[0] == "orphaned"]
-        self.assertEqual(news, [("orphaned", "algebra", ["who:ann"])])
-        self.assertTrue(await others[0].let_go("algebra", "who:bob", "p2"))
-
-    async def test_a_process_that_has_no_people_of_its_own_adopts_none(self) -> None:
-        # The first one records, say, and watches nobody; its pulse comes all the same.
-        serving, dying = await self.another(), await self.another()
-        await dying.publish("algebra", b"ann", under=None, key="who:ann", claim=("who:ann", "p1"))
-        await kill(dying)
-        observer = Heard()
-        await self.broker.journal("recorder", observer.observe)
-        await self.broker.journal("another", observer.observe)
-        watcher = Watcher()
-        told = watcher.told("orphaned")
-        await serving.watch(watcher)
-        await told
-        self.assertIn(("orphaned", "algebra", ["who:ann"]), watcher.news)
-
-    async def test_workers_share_a_journal_and_take_over(self) -> None:
-        others = [self.broker, await self.another(), await self.another()]
-        told = [Heard(), Heard(), Heard()]
-        stops = [await other.journal("recorder", heard.observe) for other, heard in zip(others, told, strict=True)]
-        rooms = [f"room{each}" for each in range(200)]
-        count = 0
-        while not all(heard.items for heard in told):
-            for room in rooms[:64]:
-                await others[count % 3].publish(room, line(str(count)), under=None)
-                count += 1
-        await stops[0]()
-        # One that is gone for good: what it has is another's after its time.
-        await kill(others[1])
-        before = len(told[2].items)
-        for room in rooms:
-            await others[0].publish(room, line("last"), under=None)
-        while sum(record.body == line("last") for record in told[2].items) < len(rooms):
-            await told[2].upto(len(told[2].items) + 1)
-        self.assertGreater(len(told[2].items), before)
-        for room in rooms[:64]:
-            heard = [record.position.seq for each in told for record in each.items if record.room == room]
-            self.assertEqual(sorted(set(heard)), list(range(1, max(heard) + 1)))

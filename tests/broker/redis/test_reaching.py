@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
 
-from meet.broker import broker_for
 from meet.errors import Unavailable
-from meet.limits import Limits
 from tests.broker.redis.ground import server, with_prefix
-from tests.contracts.broker_ground import chance
-from tests.contracts.hearing import Heard
-from tests.servers.cluster import Cluster
+from tests.broker.redis.walking import Walking, broker_at
 from tests.servers.redis import Redis
 from tests.servers.sentinel import Sentinels
 
 
-def broker_at(url: str) -> Any:
-    return broker_for(url, data=Path(), clock=reactor, random=chance, limits=Limits())  # type: ignore[arg-type]
-
-
-class PlaceTests(TestCase):
-    timeout = 60
-
-    def close(self, what: Any) -> Any:
-        self.addCleanup(what.close)
-        return what
-
-    async def walk(self, url: str, rooms: int = 1) -> Any:
-        """Start a broker there, say a line in each of some rooms, hear it, observe it."""
-        broker = broker_at(url)
-        await broker.start()
-        self.addCleanup(broker.stop)
-        observer, heard = Heard(), Heard()
-        await broker.journal("recorder", observer.observe)
-        for each in range(rooms):
-            await broker.attend(f"room{each}", heard.hear)
-            await broker.publish(f"room{each}", b"hi", under=None, once="p1:1")
-        await heard.upto(rooms)
-        await observer.upto(rooms)
-        self.assertEqual(heard.bodies, [b"hi"] * rooms)
-        self.assertEqual(len(await broker.rooms()), rooms)
-        await broker.probe()
-        return broker
-
+class ReachingTests(Walking):
     async def test_a_server(self) -> None:
         await self.walk(with_prefix(server().url, "place"))
 
@@ -90,21 +53,6 @@ class PlaceTests(TestCase):
         await deferToThread(redis.start)
         await started
 
-    async def test_a_cluster(self) -> None:
-        cluster = self.close(await deferToThread(Cluster().start))
-        url = f"redis+cluster://{','.join(cluster.addresses[:2])}"
-        broker = await self.walk(url, rooms=40)
-        owners = {cluster.owner(f"{{{each:02d}}}").port for each in range(64)}
-        self.assertEqual(len(owners), 3)
-        # One of its servers dies; its replica serves the same rooms.
-        dead = cluster.owner("{00}")
-        await deferToThread(dead.kill)
-        await self.persist(lambda: broker.publish("room1", b"again", under=None, once="p1:2"))
-        for each in range(40):
-            room = f"room{each}"
-            await self.persist(lambda room=room: broker.publish(room, b"again", under=None, once="p1:2"))
-        self.assertEqual([body for _, body in (await broker.read("room1")).tail], [b"hi", b"again"])
-
     async def test_a_master_by_its_name(self) -> None:
         sentinels = self.close(await deferToThread(Sentinels().start))
         broker = await self.walk(f"redis+sentinel://{','.join(sentinels.addresses)}/meet")
@@ -135,13 +83,3 @@ class PlaceTests(TestCase):
             await asked
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
-
-    async def persist(self, ask: Callable[[], Deferred[Any]]) -> Any:
-        """Ask until it is not away, as people do."""
-        while True:
-            try:
-                return await ask()
-            except Unavailable:
-                pause: Deferred[None] = Deferred()
-                reactor.callLater(0.1, pause.callback, None)  # type: ignore[attr-defined]
-                await pause
