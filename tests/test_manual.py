@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
 from meet.broker.folder import FILE, LOCK
+from meet.command import CommandOptions
 from meet.configuration import OPTIONS
 from meet.errors import GOODBYES, REFUSALS
 from meet.health import Health
@@ -71,6 +72,14 @@ class Manual(SynchronousTestCase):
             for goodbye in GOODBYES.values()
         ]
 
+    def test_the_command(self) -> None:
+        text = MANUAL.split("\n## The command\n", 1)[1].split("\n## ", 1)[0]
+        for word, _, options, _ in CommandOptions.subCommands:
+            assert f"`meet {word}`" in text
+            for name in options().longOpt:
+                if name not in ("help", "version"):
+                    assert f"--{name.rstrip('=')}" in text
+
     def test_files(self) -> None:
         assert [row[0] for row in rows("Files")] == [f"`{LOCK}`", f"`{FILE}`", "`archive.sqlite3`"]
 
@@ -79,7 +88,7 @@ class Manual(SynchronousTestCase):
         directlyProvides(flow.broker, IBroker, IMeasured)
         flow.broker.sizes = lambda: succeed({})  # type: ignore[attr-defined]
         metrics = Metrics(flow.broker, flow.hub, flow.sessions, Health(flow.clock, {}))
-        text = self.successResultOf(Deferred.fromCoroutine(metrics.text())).decode()
+        text = flow.result(Deferred.fromCoroutine(metrics.text())).decode()
         told = [line.split(" ", 3)[2:] for line in text.splitlines() if line.startswith("# HELP")]
         assert rows("Options", "| metric ") == [[f"`{name}`", about] for name, about in told]
 
