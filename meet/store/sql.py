@@ -12,8 +12,11 @@ emptied.  The archive holds only rooms that live, so it stays small.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -230,10 +233,27 @@ def _prepare_file(connection: Any, _: object) -> None:
     # Transactions are begun by `_begin`; the driver would begin its own, and later.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    (_, _, path) = cursor.execute("PRAGMA database_list").fetchone()
+    with _alone_in(Path(path).parent) if path else nullcontext():
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until nobody else is in here for this folder.
+
+    Of two that bring a new file into WAL mode at once, one is told at once that it is locked,
+    however long it would wait (seen in SQLite 3.40).
+    """
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def _begin(connection: Connection) -> None:
