@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import meet
 from meet.broker.redis.address import Address, read_address
 
 
@@ -65,3 +67,13 @@ class AddressTests(SynchronousTestCase):
             with self.assertRaises(ValueError, msg=url) as refused:
                 read_address(url)
             assert str(refused.exception).endswith("."), url
+
+    def test_every_example_of_the_manual_is_an_address(self) -> None:
+        manual = (Path(meet.__file__).parent.parent / "docs" / "manual.md").read_text()
+        examples = re.findall(r"^\| .* \| `(rediss?(?:\+\w+)?://[^`]*)` \|$", manual, re.MULTILINE)
+        assert len(examples) == 10
+        for example in examples:
+            url = re.sub(r"password-file=[^&]*", "prefix=x", example)
+            assert read_address(url).places, example
+        kinds = {read_address(re.sub(r"password-file=[^&]*", "", each)).kind for each in examples}
+        assert kinds == {"server", "socket", "sentinel", "cluster"}
