@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import reactor
@@ -11,12 +11,11 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from meet.broker.redis.broker import RedisBroker
-from meet.errors import Unavailable
 from meet.events import Said
 from meet.interfaces import IWatch
 from meet.limits import Limits
 from meet.wire import encode
-from tests.broker.redis.ground import broker_at
+from tests.broker.redis.ground import broker_at, persist
 from tests.servers.redis import Redis
 
 
@@ -59,6 +58,7 @@ def line(text: str, ref: str = "") -> bytes:
 class Case(TestCase):
     """Tests that do things to a server of their own."""
 
+    persist = staticmethod(persist)
     timeout = 60
     options: Sequence[str] = ()
     wishes: dict[str, Any] = {}  # noqa: RUF012  # nobody writes to it
@@ -76,13 +76,3 @@ class Case(TestCase):
 
     def setUp(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.begin())
-
-    async def persist(self, ask: Callable[[], Deferred[Any]]) -> Any:
-        """Ask until it is not away."""
-        while True:
-            try:
-                return await ask()
-            except Unavailable:
-                pause: Deferred[None] = Deferred()
-                reactor.callLater(0.05, pause.callback, None)  # type: ignore[attr-defined]
-                await pause

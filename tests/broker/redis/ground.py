@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from twisted.internet.task import Clock, deferLater
 from meet.broker.redis.address import read_address
 from meet.broker.redis.broker import RedisBroker
 from meet.broker.redis.names import shard_of, tag_of
+from meet.errors import Unavailable
 from meet.limits import Limits
 from tests.contracts.broker_ground import LIMITS, chance
 from tests.servers.cluster import Cluster
@@ -50,6 +51,15 @@ def kill(broker: RedisBroker) -> Deferred[Any]:
     """End it as ``kill -9`` would: it says nothing more to anybody."""
     broker._standing._stopped = True
     return broker._hearing.stop().addCallback(lambda _: broker._servers.stop())
+
+
+async def persist(ask: Callable[[], Deferred[Any]]) -> Any:
+    """Ask until it is not away, as people do."""
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            await deferLater(reactor, 0.05)  # type: ignore[arg-type]
 
 
 class RedisGround:

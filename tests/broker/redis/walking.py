@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from meet.broker import broker_for
-from meet.errors import Unavailable
 from meet.limits import Limits
+from tests.broker.redis.ground import persist
 from tests.contracts.broker_ground import chance
 from tests.contracts.hearing import Heard
 
@@ -24,6 +22,7 @@ def broker_at(url: str) -> Any:
 class Walking(TestCase):
     """Tests that reach a Redis of some kind."""
 
+    persist = staticmethod(persist)
     timeout = 60
 
     def close(self, what: Any) -> Any:
@@ -46,13 +45,3 @@ class Walking(TestCase):
         self.assertEqual(len(await broker.rooms()), rooms)
         await broker.probe()
         return broker
-
-    async def persist(self, ask: Callable[[], Deferred[Any]]) -> Any:
-        """Ask until it is not away, as people do."""
-        while True:
-            try:
-                return await ask()
-            except Unavailable:
-                pause: Deferred[None] = Deferred()
-                reactor.callLater(0.1, pause.callback, None)  # type: ignore[attr-defined]
-                await pause
