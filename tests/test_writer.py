@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -75,3 +83,107 @@ class WriterTests(SynchronousTestCase):
         self.writer.write(b"x" * 1000)
         self.clock.advance(1000)
         assert (self.slow, self.transport.value()) == (0, b"")
+
+
+class Watching:
+    """A reactor that only notes who wants to write."""
+
+    def __init__(self) -> None:
+        self.writers: set[Any] = set()
+        self.addReader = self.removeReader = lambda _: None
+        self.addWriter = self.writers.add
+        self.removeWriter = self.writers.discard
+        self.callLater = Clock().callLater
+
+
+class Pipe:
+    """A writer on one end of a real connection with a small kernel buffer, and a reader that is asked to read."""
+
+    def __init__(self, size: int, limits: Limits, slow: Any = None) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+        self.theirs.setblocking(False)
+        self.reactor = Watching()
+        self.transport = Connection(self.ours, Protocol(), self.reactor)  # type: ignore[arg-type]
+        self.transport.connected = True
+        self.read = b""
+        self.writer = Writer(self.transport, Clock(), limits, slow or (lambda: None))
+
+    def take(self, most: int) -> None:
+        """Read at most so much, and let the reactor have its turn."""
+        with contextlib.suppress(BlockingIOError):
+            self.read += self.theirs.recv(most)
+        for each in list(self.reactor.writers):
+            each.doWrite()
+
+    def drain(self) -> None:
+        idle = 0
+        while idle < 2:
+            before = len(self.read)
+            self.take(1 << 20)
+            idle = 0 if len(self.read) > before or self.reactor.writers else idle + 1
+
+    def close(self) -> None:
+        self.ours.close()
+        self.theirs.close()
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 20_000)),
+    st.tuples(st.just("control"), st.integers(1, 130)),
+    st.tuples(st.just("read"), st.integers(1, 30_000)),
+)
+
+
+class DirectTests(SynchronousTestCase):
+    limits = Limits().but({"bytes-unsent": 10**9})
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.integers(1, 20_000), st.lists(STEPS, max_size=60))
+    def test_what_comes_out_is_what_went_in_whoever_wrote_it(self, size: int, steps: list[tuple[str, int]]) -> None:
+        pipe = Pipe(size, self.limits)
+        expected = b""
+        try:
+            for number, (what, much) in enumerate(steps):
+                data = bytes([number % 256]) * much
+                if what == "read":
+                    pipe.take(much)
+                    continue
+                expected += data
+                # The other one is what Autobahn does with a ping, past our writer.
+                (pipe.writer.write if what == "write" else pipe.transport.write)(data)
+            pipe.drain()
+        finally:
+            pipe.close()
+        assert pipe.read == expected
+
+    def test_an_idle_connection_needs_no_turn_of_the_reactor(self) -> None:
+        pipe = Pipe(100_000, self.limits)
+        pipe.writer.write(b"at once")
+        assert pipe.theirs.recv(100) == b"at once"
+        assert not pipe.reactor.writers
+        pipe.close()
+
+    def test_a_reader_that_stands_still_is_slow_once(self) -> None:
+        slow: list[int] = []
+        pipe = Pipe(1, Limits(), lambda: slow.append(1))
+        for _ in range(2000):
+            pipe.writer.write(b"x" * 1000)
+        assert slow == [1]
+        pipe.close()
+
+    def test_a_connection_that_was_reset_raises_nothing(self) -> None:
+        pipe = Pipe(1, self.limits)
+        pipe.theirs.close()
+        for _ in range(3):
+            pipe.writer.write(b"x")
+        assert pipe.reactor.writers == {pipe.transport}
+        pipe.ours.close()
+
+    def test_after_its_end_nothing_is_sent_past_the_transport(self) -> None:
+        pipe = Pipe(100_000, self.limits)
+        pipe.writer.close()
+        pipe.writer.write(b"x")
+        pipe.drain()
+        assert pipe.read == b""
+        pipe.close()
