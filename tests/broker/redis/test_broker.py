@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
+from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
-from meet.errors import Unavailable
+from meet.admission import Admission
+from meet.errors import GOODBYES, Unavailable
 from meet.events import Opened, Position, Renewed
+from meet.hub import Hub
+from meet.limits import Limits
+from meet.sessions import Sessions
 from meet.wire import encode
 from tests.broker.redis.case import Case, Watcher, line
 from tests.contracts.hearing import Heard
@@ -26,6 +34,22 @@ class CostTests(Case):
         self.assertEqual(calls["publish"], 50)
         await quiet.read("algebra")
         self.assertEqual(self.redis.calls()["evalsha"], 51)
+
+    async def test_a_join_is_one_command_once_the_room_is_attended(self) -> None:
+        quiet = await self.another(pulse=1000)
+        await self.broker.stop()
+        limits = Limits()
+        reactor: Any = the_reactor
+        hub = Hub(quiet, reactor, limits)
+        sessions = Sessions(hub, Admission(limits), reactor, limits, os.urandom)
+        self.addCleanup(hub.stop, GOODBYES["shutting-down"])
+        self.addCleanup(sessions.stop, GOODBYES["shutting-down"])
+        await sessions.open("algebra", address="192.0.2.1", ends=reactor.seconds() + 3600)
+        self.redis.forget_calls()
+        for nick in ("ann", "bob", "cy"):
+            await sessions.join("algebra", via="web", address="192.0.2.1", nick=nick)
+        calls = self.redis.calls()
+        self.assertEqual((calls["evalsha"], calls.get("subscribe", 0)), (3, 0))
 
     async def test_only_rooms_that_are_attended_are_heard(self) -> None:
         heard = Heard()
