@@ -103,6 +103,7 @@ class RedisBroker(Rooms):
         self._watcher: IWatch | None = None
         self._journals: list[Journal] = []
         self._adopting: set[str] = set()
+        self._unfinished: set[str] = set()
         self._probes: dict[bytes, Deferred[None]] = {}
         self._probe_shards = cycle(range(SHARDS))
 
@@ -300,21 +301,24 @@ class RedisBroker(Rooms):
             return
         self._adopting.add(dead)
         adopted = Deferred.fromCoroutine(self._take_on(dead, seen, watcher))
-        adopted.addErrback(self._not_adopted).addCallback(lambda _: self._adopting.discard(dead))
+        adopted.addErrback(self._not_adopted, dead).addCallback(lambda _: self._adopting.discard(dead))
 
     async def _take_on(self, dead: str, seen: float, watcher: IWatch) -> None:
+        again = "again" if dead in self._unfinished else ""
         for shard in range(SHARDS):
             keys = [self._names.of(shard, "rooms"), self._names.of(shard, "holders:")]
-            found = await ORPHANS.run(self._servers, shard, keys, [dead, self._process, f"{seen:.3f}"])
+            found = await ORPHANS.run(self._servers, shard, keys, [dead, self._process, f"{seen:.3f}", again])
             left: dict[tuple[str, float], list[str]] = {}
             for room, key, last in zip(found[::3], found[1::3], found[2::3], strict=True):
                 left.setdefault((room.decode(), float(last)), []).append(key.decode())
             for (name, last), held in left.items():
                 await watcher.orphaned(name, held, last)
+        self._unfinished.discard(dead)
         await self._standing.buried(dead)
 
-    def _not_adopted(self, failure: Failure) -> None:
-        # Its turn comes again with the next pulse.
+    def _not_adopted(self, failure: Failure, dead: str) -> None:
+        # Its turn comes again with the next pulse, and what Redis gave us without our hearing of it, too.
+        self._unfinished.add(dead)
         if failure.check(Unavailable) is None:
             self.log.failure("The people of a process that died could not be taken on", failure)
 

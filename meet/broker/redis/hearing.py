@@ -70,10 +70,10 @@ class _Ear(Line):
         else:
             super().replyReceived(b"PONG" if what == b"pong" else reply)
 
-    def connectionLost(self, reason: Failure) -> None:
-        """Fail what was not confirmed."""
-        super().connectionLost(reason)
-        self._fail_confirming(Lost("The connection to Redis was lost."))
+    def fail(self, why: Exception) -> None:
+        """Also what was not confirmed."""
+        super().fail(why)
+        self._fail_confirming(why)
 
     def _fail_confirming(self, why: Exception) -> None:
         confirming, self._confirming = self._confirming, {}

@@ -50,6 +50,7 @@ class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
         self.lost: Callable[[Failure], None] = _ignore
         self.answered = 0
         self.waiting: deque[Deferred[Any]] = deque()
+        self._closing: list[Deferred[None]] = []
 
     def ask(self, words: Sequence[Word]) -> Deferred[Any]:
         """Send one command; fires with its answer, fails with `ResponseError` or `Lost`."""
@@ -67,10 +68,8 @@ class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
         try:
             super().dataReceived(data, unpause)
         except InvalidData:
-            waiting, self.waiting = self.waiting, deque()
             self.transport.abortConnection()
-            for answer in waiting:
-                answer.errback(Unavailable("What answers there does not speak as Redis does."))
+            self.fail(Unavailable("What answers there does not speak as Redis does."))
 
     def replyReceived(self, reply: Any) -> None:
         """Give the oldest ask its answer."""
@@ -85,10 +84,24 @@ class Line(RedisProtocol):  # type: ignore[misc]  # txredisapi has no types
     def connectionLost(self, reason: Failure) -> None:
         """Fail what has no answer."""
         self.connected = 0
-        waiting, self.waiting = self.waiting, deque()
         self.lost(reason)
+        self.fail(Lost("The connection to Redis was lost."))
+        closing, self._closing = self._closing, []
+        for closed in closing:
+            closed.callback(None)
+
+    def fail(self, why: Exception) -> None:
+        """Let everything fail that waits for an answer."""
+        waiting, self.waiting = self.waiting, deque()
         for answer in waiting:
-            answer.errback(Lost("The connection to Redis was lost."))
+            answer.errback(why)
+
+    def close(self) -> Deferred[None]:
+        """Hang up; fires when that is done and all that had no answer has failed."""
+        closed: Deferred[None] = Deferred()
+        self._closing.append(closed)
+        self.transport.abortConnection()
+        return closed
 
 
 class Link:
@@ -133,7 +146,6 @@ class Link:
         self._new = True
         self._expecting: list[Deferred[None]] = []
         self._stopped = False
-        self._closing: list[Deferred[None]] = []
         self._factory = Factory.forProtocol(line)
         self._factory.noisy = False
 
@@ -150,12 +162,7 @@ class Link:
         if self._attempt is not None:
             self._attempt.cancel()
         self._is_known()
-        if self._connected is None:
-            return succeed(None)
-        closed: Deferred[None] = Deferred()
-        self._closing.append(closed)
-        self._connected.transport.abortConnection()
-        return closed
+        return succeed(None) if self._connected is None else self._connected.close()
 
     def ask(self, *words: Word) -> Deferred[Any]:
         """Send one command; fires with its answer.
@@ -314,9 +321,6 @@ class Link:
         used, self.line, self._connected = self.line, None, None
         self._stop_ticking()
         if self._stopped:
-            closing, self._closing = self._closing, []
-            for closed in closing:
-                closed.callback(None)
             return
         if used is not None:
             self._down("The connection to Redis was lost.")

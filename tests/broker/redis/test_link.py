@@ -1,163 +1,394 @@
-"""One connection, with a server of the test's own at its other end."""
+"""One connection: the other side of each conversation is written here, byte by byte where that matters."""
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredQueue, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
-from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import TestCase
+import hiredis
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from txredisapi import ResponseError
 
-from meet.broker.redis.link import Line, Link, Lost, pack
+from meet.broker.redis.link import PATIENCE, Greet, Line, Link, Lost, pack
 from meet.errors import Unavailable
+from tests.broker.redis.conversation import Caller, News, Side, least, most
+
+WORDS = st.lists(st.binary(max_size=20) | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=10), min_size=1)
+ANSWERS = [
+    (b"+PONG\r\n", b"PONG"),
+    (b":12\r\n", 12),
+    (b"$-1\r\n", None),
+    (b"$5\r\na\r\nb\x00\r\n", b"a\r\nb\x00"),
+    (b"*0\r\n", []),
+    (b"*2\r\n:1\r\n*2\r\n$2\r\n07\r\n$-1\r\n", [1, [b"07", None]]),
+]
+"""What Redis sends, and what it means: digits stay bytes."""
 
 
-class Server(Protocol):
-    """Hands every command it gets to the test, which answers by `say`."""
-
-    def __init__(self, got: DeferredQueue[list[bytes]], met: DeferredQueue[Server]) -> None:
-        self._got = got
-        self._rest = b""
-        met.put(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        self._rest += data
-        while self._rest.startswith(b"*"):
-            words, rest = [], self._rest
-            count, _, rest = rest.partition(b"\r\n")
-            for _ in range(int(count[1:])):
-                size, _, rest = rest.partition(b"\r\n")
-                words.append(rest[: int(size[1:])])
-                rest = rest[int(size[1:]) + 2 :]
-            self._rest = rest
-            self._got.put(words)
-
-    def say(self, data: bytes) -> None:
-        assert self.transport is not None
-        self.transport.write(data)
+def plain(_line: Line) -> Deferred[None]:
+    """No greeting at all."""
+    return succeed(None)
 
 
-class LinkTests(TestCase):
-    timeout = 20
-    scripts = (b"return 1",)
+class Words(SynchronousTestCase):
+    @given(WORDS)
+    def test_a_command_is_read_as_it_was_meant(self, words: list[bytes | int | str]) -> None:
+        reader = hiredis.Reader()
+        reader.feed(pack(words))
+        assert reader.gets() == [word if isinstance(word, bytes) else str(word).encode() for word in words]
 
-    def setUp(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.begin())
+    @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=8), st.data())
+    def test_answers_may_come_in_any_pieces(self, answers: list[tuple[bytes, object]], data: st.DataObject) -> None:
+        line = Line()
+        line.makeConnection(StringTransport())
+        got: list[object] = []
+        for _ in answers:
+            line.ask(("PING",)).addCallback(got.append)
+        stream = b"".join(sent for sent, _ in answers)
+        cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=20)))
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+            line.dataReceived(stream[start:end])
+        assert got == [meant for _, meant in answers]
 
-    async def begin(self) -> None:
-        self.got: DeferredQueue[Any] = DeferredQueue()
-        self.met: DeferredQueue[Any] = DeferredQueue()
-        self.news: DeferredQueue[Any] = DeferredQueue()
-        factory = Factory.forProtocol(lambda: Server(self.got, self.met))
-        self.port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
-        self.addCleanup(self.port.stopListening)
-        self.link = self.make()
 
-    def make(self) -> Link:
-        async def greet(line: Line) -> None:
-            await line.ask(("AUTH", "meet", "word"))
+class Case(TestCase):
+    timeout = 30
 
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port.getHost().port)
-        link = Link(
-            endpoint,
-            lambda line: Deferred.fromCoroutine(greet(line)),
-            self.scripts,
-            reactor,  # type: ignore[arg-type]
-            os.urandom,
-            lambda: self.news.put("up"),
-            self.news.put,
-        )
+    def setUp(self) -> None:
+        self.clock, self.side, self.news = Clock(), Side(), News()
+        self.side.open()
+        self.addCleanup(self.side.close)
+
+    def link(self, *scripts: bytes, greet: Greet = plain, random=most) -> Link:
+        link = Link(self.side.endpoint, greet, scripts, self.clock, random, self.news.up, self.news.down)
         self.addCleanup(link.stop)
+        link.start()
         return link
 
-    async def up(self) -> Any:
-        """Start, or wait for the next connection, and greet; the server's end."""
-        server = await self.met.get()
-        self.assertEqual(await self.got.get(), [b"AUTH", b"meet", b"word"])
-        server.say(b"+OK\r\n")
-        self.assertEqual(await self.got.get(), [b"SCRIPT", b"LOAD", b"return 1"])
-        server.say(b"$2\r\nab\r\n")
-        self.assertEqual(await self.news.get(), "up")
-        return server
+    async def connected(self, *scripts: bytes) -> tuple[Link, Caller]:
+        """A link that is in use, and who serves it."""
+        link = self.link(*scripts)
+        caller = await self.side.callers.get()
+        if scripts:
+            await caller.next(len(scripts))
+            caller.say(*[b"+OK"] * len(scripts))
+        await self.news.ups.get()
+        return link, caller
+
+
+class Asking(Case):
+    async def test_asks_are_answered_in_their_order(self) -> None:
+        link, caller = await self.connected()
+        asked = [link.ask("ECHO", each) for each in range(3)]
+        self.assertEqual(await caller.next(3), [[b"ECHO", b"%d" % each] for each in range(3)])
+        caller.say(b":0", b"-ERR no", b":2")
+        self.assertEqual(await asked[0], 0)
+        with self.assertRaisesRegex(ResponseError, "ERR no"):
+            await asked[1]
+        self.assertEqual(await asked[2], 2)
 
     async def test_nothing_waits_for_a_connection_that_is_not_there(self) -> None:
-        with self.assertRaises(Lost):
-            await self.link.ask("PING")
-        self.link.start()
-        await self.met.get()
-        with self.assertRaises(Unavailable):
-            await self.link.ask("PING")
+        link = self.link()
+        self.failureResultOf(link.ask("PING"), Lost)
 
-    async def test_answers_come_in_order_in_whatever_pieces(self) -> None:
-        self.link.start()
-        server = await self.up()
-        asked = [self.link.ask("ECHO", each, b"\r\n") for each in range(3)]
-        for each in range(3):
-            self.assertEqual(await self.got.get(), [b"ECHO", b"%d" % each, b"\r\n"])
-        for byte in b"$4\r\na\r\nb\r\n:7\r\n*2\r\n$-1\r\n*1\r\n:1\r\n":
-            server.say(bytes([byte]))
-        self.assertEqual(await gatherResults(asked), [b"a\r\nb", 7, [None, [1]]])
+    async def test_what_has_no_answer_fails_when_the_connection_goes(self) -> None:
+        link, caller = await self.connected()
+        asked = [link.ask("PING") for _ in range(3)]
+        await caller.next(3)
+        caller.say(b"+PONG")
+        self.assertEqual(await asked[0], b"PONG")
+        caller.hang_up()
+        for each in asked[1:]:
+            with self.assertRaises(Lost):
+                await each
+        self.assertEqual(await self.news.downs.get(), "The connection to Redis was lost.")
+        self.failureResultOf(link.ask("PING"), Lost)
 
-    async def test_a_refusal_is_the_askers_alone(self) -> None:
-        self.link.start()
-        server = await self.up()
-        asked = [self.link.ask("GET", "x"), self.link.ask("GET", "y")]
-        server.say(b"-OOM no memory\r\n+OK\r\n")
-        with self.assertRaisesRegex(ResponseError, "OOM"):
-            await asked[0]
-        self.assertEqual(await asked[1], b"OK")
+    async def test_an_answer_that_nobody_asked_for_ends_the_connection(self) -> None:
+        link, caller = await self.connected()
+        asked = link.ask("PING")
+        await caller.next(1)
+        caller.say(b"+PONG", b"+PONG")
+        self.assertEqual(await asked, b"PONG")
+        await caller.gone
+        await self.news.downs.get()
+        self.clock.advance(1)
+        await self.side.callers.get()
+        await self.news.ups.get()
 
-    async def test_what_has_no_answer_when_the_connection_goes_is_lost_and_another_is_made(self) -> None:
-        self.link.start()
-        server = await self.up()
-        asked = self.link.ask("GET", "x")
-        await self.got.get()
-        server.transport.abortConnection()
+    async def test_who_speaks_otherwise_is_said_not_to_be_a_redis(self) -> None:
+        self.link(greet=lambda line: line.ask(("PING",)))
+        caller = await self.side.callers.get()
+        await caller.next(1)
+        caller.say(b"HTTP/1.1 400 Bad Request", b"", b"")
+        self.assertEqual(await self.news.downs.get(), "What answers there does not speak as Redis does.")
+        await caller.gone
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_an_ask_of_one_that_speaks_otherwise_all_at_once_fails(self) -> None:
+        link, caller = await self.connected()
+        asked = link.ask("PING")
+        await caller.next(1)
+        caller.say(b"what?")
+        with self.assertRaisesRegex(Unavailable, "does not speak as Redis does"):
+            await asked
+
+    async def test_another_connection_is_looked_for_when_this_one_is_no_good(self) -> None:
+        link, caller = await self.connected()
+        link.renew()
+        await caller.gone
+        await self.news.downs.get()
+        self.clock.advance(1)
+        await self.side.callers.get()
+        await self.news.ups.get()
+
+
+class Scripts(Case):
+    async def test_all_are_sent_at_once_and_it_counts_as_there_when_they_are_loaded(self) -> None:
+        link = self.link(b"one", b"two", b"three")
+        caller = await self.side.callers.get()
+        self.assertEqual(await caller.next(3), [[b"SCRIPT", b"LOAD", each] for each in (b"one", b"two", b"three")])
+        self.failureResultOf(link.ask("PING"), Lost)
+        caller.say(b"+a", b"+b", b"+c")
+        await self.news.ups.get()
+
+    async def test_forgotten_in_the_middle_all_keep_their_order(self) -> None:
+        link, caller = await self.connected(b"one", b"two")
+        asked = [link.ask("EVALSHA", "one", each) for each in range(3)]
+        await caller.next(3)
+        # The first was still done; behind it the server has forgotten.
+        caller.say(b":0", b"-NOSCRIPT No matching script.")
+        self.assertEqual(await asked[0], 0)
+        self.assertEqual(await caller.next(2), [[b"SCRIPT", b"LOAD", b"one"], [b"SCRIPT", b"LOAD", b"two"]])
+        # Asked while they are loaded, it waits behind those that are sent again.
+        asked.append(link.ask("EVALSHA", "one", 3))
+        asked.append(link.ask("PING"))
+        caller.say(b"-NOSCRIPT No matching script.", b"+one", b"+two")
+        again = await caller.next(4)
+        self.assertEqual([command[-1] for command in again], [b"1", b"2", b"3", b"PING"])
+        caller.say(b":1", b":2", b":3", b"+PONG")
+        self.assertEqual(await gatherResults(asked[1:]), [1, 2, 3, b"PONG"])
+
+    async def test_lost_while_they_are_loaded_again_all_fail(self) -> None:
+        link, caller = await self.connected(b"one")
+        asked = [link.ask("EVALSHA", "one", 0)]
+        await caller.next(1)
+        caller.say(b"-NOSCRIPT No matching script.")
+        await caller.next(1)
+        asked.append(link.ask("EVALSHA", "one", 1))
+        caller.hang_up()
+        for each in asked:
+            with self.assertRaises(Lost):
+                await each
+
+    async def test_not_loaded_again_they_fail_with_what_the_server_says(self) -> None:
+        link, caller = await self.connected(b"one")
+        asked = link.ask("EVALSHA", "one", 0)
+        await caller.next(1)
+        caller.say(b"-NOSCRIPT No matching script.")
+        await caller.next(1)
+        caller.say(b"-NOPERM no permission")
+        with self.assertRaisesRegex(ResponseError, "NOPERM"):
+            await asked
+        asked = link.ask("PING")
+        self.assertEqual(await caller.next(1), [[b"PING"]])
+        caller.say(b"+PONG")
+        await asked
+
+    async def test_a_link_without_any_does_not_ask_for_ever(self) -> None:
+        link, caller = await self.connected()
+        asked = link.ask("EVALSHA", "one", 0)
+        await caller.next(1)
+        caller.say(b"-NOSCRIPT No matching script.")
+        with self.assertRaisesRegex(ResponseError, "NOSCRIPT"):
+            await asked
+
+
+class Copies(Case):
+    async def test_those_who_wait_for_copies_wait_together(self) -> None:
+        link, caller = await self.connected()
+        counted = [link.copied(1) for _ in range(3)]
+        self.assertEqual(await caller.next(1), [[b"WAIT", b"1", b"1000"]])
+        counted.append(link.copied(1))
+        caller.say(b":1")
+        self.assertEqual(await counted[0], 1)
+        # Those who came after the first was sent are not counted by it.
+        self.assertEqual(await caller.next(1), [[b"WAIT", b"1", b"1000"]])
+        self.assertNoResult(counted[1])
+        caller.say(b":0")
+        self.assertEqual(await gatherResults(counted[1:]), [0, 0, 0])
+        again = link.copied(2)
+        self.assertEqual(await caller.next(1), [[b"WAIT", b"2", b"1000"]])
+        caller.say(b":2")
+        self.assertEqual(await again, 2)
+        self.assertTrue(caller.silent)
+
+    async def test_a_connection_that_goes_has_copied_nothing(self) -> None:
+        link, caller = await self.connected()
+        counted = [link.copied(1) for _ in range(2)]
+        await caller.next(1)
+        caller.hang_up()
+        for each in counted:
+            with self.assertRaises(Lost):
+                await each
+        self.failureResultOf(link.copied(1), Lost)
+
+
+class Silence(Case):
+    async def test_one_that_owes_an_answer_and_gives_none_is_given_up(self) -> None:
+        link, caller = await self.connected()
+        self.clock.advance(PATIENCE)
+        self.assertEqual(await caller.next(1), [[b"PING"]])
+        caller.say(b"+PONG")
+        asked = link.ask("PING")
+        await caller.next(1)
+        self.clock.advance(PATIENCE)
+        self.clock.advance(PATIENCE)
         with self.assertRaises(Lost):
             await asked
-        self.assertEqual(await self.news.get(), "The connection to Redis was lost.")
-        await self.up()
+        await caller.gone
 
-    async def test_a_greeting_that_is_refused_says_why_and_is_tried_again(self) -> None:
-        self.link.start()
-        server = await self.met.get()
-        await self.got.get()
-        server.say(b"-WRONGPASS invalid\r\n")
-        self.assertEqual(await self.news.get(), "WRONGPASS invalid.")
-        await self.up()
+    async def test_one_that_answers_others_is_not(self) -> None:
+        link, caller = await self.connected()
+        for _ in range(5):
+            asked = [link.ask("PING"), link.ask("GET", "slow")]
+            await caller.next(2)
+            caller.say(b"+PONG")
+            await asked[0]
+            self.clock.advance(PATIENCE)
+            caller.say(b"$-1")
+            self.assertIsNone(await asked[1])
+        self.assertEqual(self.news.untold, [])
 
-    async def test_scripts_that_are_forgotten_are_loaded_and_all_is_asked_again_in_order(self) -> None:
-        self.link.start()
-        server = await self.up()
-        asked = [self.link.ask("EVALSHA", "ab", 0, each) for each in range(3)]
+    async def test_an_idle_one_is_asked_for_a_sign_of_life(self) -> None:
+        link, caller = await self.connected()
         for _ in range(3):
-            await self.got.get()
-        server.say(b"-NOSCRIPT No matching script\r\n-NOSCRIPT No matching script\r\n")
-        self.assertEqual(await self.got.get(), [b"SCRIPT", b"LOAD", b"return 1"])
-        asked.append(self.link.ask("EVALSHA", "ab", 0, 3))
-        server.say(b"-NOSCRIPT No matching script\r\n$2\r\nab\r\n")
-        for each in range(4):
-            self.assertEqual((await self.got.get())[-1], b"%d" % each)
-            server.say(b":%d\r\n" % each)
-        self.assertEqual(await gatherResults(asked), [0, 1, 2, 3])
+            self.clock.advance(PATIENCE)
+            self.assertEqual(await caller.next(1), [[b"PING"]])
+            asked = link.ask("PING")
+            await caller.next(1)
+            caller.say(b"+PONG", b"+PONG")
+            await asked
+        # It stays silent: nobody but the link would notice.
+        self.clock.pump([PATIENCE] * 3)
+        await caller.gone
+        self.assertEqual(await self.news.downs.get(), "The connection to Redis was lost.")
 
-    async def test_it_can_be_stopped_at_any_moment(self) -> None:
-        await self.link.stop()
-        for moment in range(3):
-            link = self.make()
-            link.start()
-            if moment:
-                server = await self.met.get()
-                await self.got.get()
-            if moment == 2:
-                server.say(b"+OK\r\n")
-                await self.got.get()
-            await link.stop()
-            await link.stop()
+    async def test_one_that_does_not_answer_the_greeting_is_left_for_another_try(self) -> None:
+        link = self.link(greet=lambda line: line.ask(("ROLE",)))
+        caller = await self.side.callers.get()
+        await caller.next(1)
+        self.clock.advance(PATIENCE)
+        await caller.gone
+        self.clock.advance(1)
+        caller = await self.side.callers.get()
+        self.assertEqual(await caller.next(1), [[b"ROLE"]])
+        self.assertIsNone(link.line)
 
-    def test_a_command_on_the_wire(self) -> None:
-        self.assertEqual(pack(["SET", b"\xff", 7]), b"*3\r\n$3\r\nSET\r\n$1\r\n\xff\r\n$1\r\n7\r\n")
+
+class Connecting(Case):
+    async def pauses(self, random) -> list[float]:
+        """The pauses between attempts at a place where nobody is."""
+        await self.side.close()
+        self.link(random=random)
+        pauses = []
+        for _ in range(9):
+            self.assertEqual(await self.news.downs.get(), "Connection refused.")
+            (retry,) = self.clock.getDelayedCalls()
+            pauses.append(round(retry.getTime() - self.clock.seconds(), 3))
+            self.clock.advance(pauses[-1] + 0.001)
+        return pauses
+
+    async def test_pauses_double_up_to_five_seconds(self) -> None:
+        self.assertEqual(await self.pauses(most), [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0])
+
+    async def test_and_are_cut_by_chance_by_up_to_a_half(self) -> None:
+        self.assertEqual(await self.pauses(least), [0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5, 2.5, 2.5])
+
+    async def test_after_a_success_they_begin_anew(self) -> None:
+        await self.side.close()
+        self.link()
+        for pause in (0.2, 0.4, 0.8):
+            await self.news.downs.get()
+            self.clock.advance(pause)
+        await self.news.downs.get()
+        self.side.open()
+        self.clock.advance(1.6)
+        caller = await self.side.callers.get()
+        await self.news.ups.get()
+        caller.hang_up()
+        await self.news.downs.get()
+        (retry,) = self.clock.getDelayedCalls()
+        self.assertLess(retry.getTime() - self.clock.seconds(), 0.2)
+
+    async def test_who_is_not_welcome_says_why_and_tries_again(self) -> None:
+        self.link(greet=lambda line: line.ask(("AUTH", "word")))
+        for _ in range(2):
+            caller = await self.side.callers.get()
+            await caller.next(1)
+            caller.say(b"-WRONGPASS invalid username-password pair")
+            self.assertEqual(await self.news.downs.get(), "WRONGPASS invalid username-password pair.")
+            await caller.gone
+            self.clock.advance(1)
+
+    async def test_who_waits_for_the_first_connection_goes_on_when_it_is_there(self) -> None:
+        link = self.link(greet=lambda line: line.ask(("ROLE",)))
+        self.assertTrue(link.new)
+        ready = link.ready().addCallback(lambda _: link.ask("PING"))
+        caller = await self.side.callers.get()
+        await caller.next(1)
+        self.assertNoResult(ready)
+        caller.say(b"+OK")
+        self.assertEqual(await caller.next(1), [[b"PING"]])
+        caller.say(b"+PONG")
+        self.assertEqual(await ready, b"PONG")
+        self.assertFalse(link.new)
+
+    async def test_and_is_told_when_it_could_not_be_made(self) -> None:
+        await self.side.close()
+        link = self.link()
+        with self.assertRaises(Lost):
+            await link.ready()
+        self.assertFalse(link.new)
+
+
+class Stopping(Case):
+    async def test_while_it_connects(self) -> None:
+        link = self.link()
+        ready = link.ready()
+        self.successResultOf(link.stop())
+        self.failureResultOf(ready, Lost)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.news.untold, [])
+
+    async def test_while_it_greets(self) -> None:
+        link = self.link(greet=lambda line: line.ask(("ROLE",)))
+        caller = await self.side.callers.get()
+        await caller.next(1)
+        await link.stop()
+        await caller.gone
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.news.untold, [])
+
+    async def test_while_it_pauses(self) -> None:
+        await self.side.close()
+        link = self.link()
+        await self.news.downs.get()
+        self.successResultOf(link.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def test_while_it_is_in_use_and_twice(self) -> None:
+        link, caller = await self.connected()
+        asked = link.ask("PING")
+        stops = [link.stop(), link.stop()]
+        for each in stops:
+            self.assertNoResult(each)
+        await gatherResults(stops)
+        self.failureResultOf(asked, Lost)
+        await caller.gone
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.news.untold, [])
+        self.successResultOf(link.stop())
+        self.failureResultOf(link.ask("PING"), Lost)
