@@ -128,6 +128,10 @@ class Person:
             self.asked.append(line)
             self.say(line)
 
+    def last_words(self) -> str:
+        """What passed between it and Meet lately, for whoever wants to know why it is silent."""
+        return f"{self.nick} ({self.door}) said {[text for _, text in self.asked[-3:]]}"
+
     def ear(self) -> Ear:
         """What it heard, for the verdict."""
         memory = self.memory
@@ -161,6 +165,11 @@ class Browser(Person):
             self._gone.wait(0.01)
         if ref in socket.accepted:
             self.accepted.add(line)
+
+    def last_words(self) -> str:
+        """As `Person` says."""
+        socket = self._socket
+        return f"{super().last_words()}, was welcomed {socket.welcomes} times, was refused {socket.refused[-3:]}"
 
     def leave(self) -> None:
         """As `Person` says."""
@@ -310,7 +319,7 @@ class _ByHand(Person):
         meet = self.front.serving[self._next % len(self.front.serving)]
         self._next += 1
         try:
-            connection = self._dial(meet)
+            connection = self._tried = self._dial(meet)
         except OSError:
             return False
         with contextlib.suppress(AssertionError):
@@ -367,6 +376,13 @@ class _ByHand(Person):
                 "the echo",
                 ECHO_PATIENCE,
             )
+
+    def last_words(self) -> str:
+        """As `Person` says."""
+        connection = self._connection
+        if connection.connected:
+            return f"{super().last_words()}, was told {connection.lines[-5:]}"
+        return f"{super().last_words()}, was told {connection.lines[-5:]} and then {self._tried.lines[-5:]}"
 
     def _refuses(self, line: str) -> bool:
         """Whether a line from Meet refuses one of ours."""

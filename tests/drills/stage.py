@@ -136,10 +136,13 @@ class Stage:
         began = time.monotonic()
         enough = {person: len(person.accepted) + 2 for person in self.people if person.nick}
 
-        def waiting() -> list[str]:
-            return [person.nick for person, most in enough.items() if len(person.accepted) < most]
+        def waiting() -> list[Person]:
+            return [person for person, most in enough.items() if len(person.accepted) < most]
 
-        until(lambda: not waiting(), lambda: f"{', '.join(waiting())} to come to word again", RECOVERY)
+        def why() -> str:
+            return "everybody to come to word again:\n" + "\n".join(person.last_words() for person in waiting())
+
+        until(lambda: not waiting(), why, RECOVERY)
         self.note(f"everybody came to word again within {time.monotonic() - began:.1f} s")
 
     def pause(self, seconds: float) -> None:

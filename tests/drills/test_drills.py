@@ -13,4 +13,4 @@ SEED = 4
 def test_nothing_accepted_is_lost_doubled_or_out_of_order(drill: Drill) -> None:
     outcome = run(drill, SEED, short=True, tell=lambda what: None)
     assert outcome.passed, "\n" + "\n".join(outcome.lines())
-    assert outcome.verdict.accepted > 30, "hardly anything was said"
+    assert outcome.verdict.accepted > 20, "hardly anything was said"
