@@ -193,8 +193,8 @@ class LineProtocol(Protocol):
     def _stay_ended(self, ear: Ear, goodbye: Goodbye) -> None:
         if ear is not self._ear:
             return
-        self._ear = None
         if goodbye.name == "left":
+            self._ear = None
             self._tell(dialogue.left(ear.session.room))
             self._listen_for_life()
         else:

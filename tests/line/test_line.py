@@ -54,6 +54,25 @@ class ComingBackTests(DoorTestCase):
         assert bob.seen() == []
         assert again.type("hi") == ["14:01 <ann> hi"]
 
+    def test_whom_a_loss_sent_away_is_back_at_once(self) -> None:
+        ann = self.client("/join algebra ann")
+        # As the hub does when the broker has lost something of the room.
+        self.flow.hub.outbox.end("algebra", GOODBYES["renewed"])
+        assert ann.hung_up
+        again = self.door.client()
+        assert again.type("/join algebra ann")[1].startswith("algebra, 1 here")
+        assert again.type("back") == ["14:00 <ann> back"]
+
+    def test_whom_a_loss_sent_away_for_good_has_left(self) -> None:
+        self.client("/join algebra bob")
+        self.client("/join algebra ann")
+        self.flow.hub.outbox.end("algebra", GOODBYES["renewed"])
+        bob = self.door.client()
+        bob.type("/join algebra bob")
+        self.flow.pass_time(21)
+        self.flow.pass_time(1)
+        assert bob.seen() == ["-- ann left"]
+
     def test_who_does_not_come_back_has_left(self) -> None:
         bob = self.client("/join algebra bob")
         ann = self.client("/join algebra ann")
