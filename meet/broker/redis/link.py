@@ -273,6 +273,9 @@ class Link:
 
     def _connect_again(self) -> None:
         self._is_known()
+        if self._stopped:
+            # By whoever was told that it is down.
+            return
         self._retry = self._reactor.callLater(_pause(self._attempts, self._random), self._connect)
 
     def _prepare(self, line: Any) -> None:
