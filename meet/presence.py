@@ -50,14 +50,15 @@ class Watch:
         self._sessions = sessions
         self._clock = clock
         self._turns = DeferredSemaphore(_AT_ONCE)
-        self._began = clock.seconds()
+        # Since when others could show that they live: who did not before may only have been cut off as well.
+        self._seeing = clock.seconds()
         # Told while the broker could not be read: done when it is back.
         self._owed: list[tuple[str, Sequence[str], float]] = []
         hub.follow(self._told)
 
     def start(self) -> Deferred[None]:
         """Watch from now on; the broker must have been started."""
-        self._began = self._clock.seconds()
+        self._seeing = self._clock.seconds()
         return self._broker.watch(self)
 
     # What the broker tells.
@@ -70,6 +71,7 @@ class Watch:
     def back(self) -> None:
         """As `IWatch` says."""
         self.log.info("The broker is here.")
+        self._seeing = self._clock.seconds()
         Deferred.fromCoroutine(self._back()).addErrback(self._broken)
 
     @inlineCallbacks
@@ -85,7 +87,7 @@ class Watch:
         except Unavailable:
             self._owed.append((room, keys, seen))
             return
-        gone = self._clock.seconds() - max(seen, self._began)
+        gone = self._clock.seconds() - max(seen, self._seeing)
         for key in keys:
             person = feed.room.people.holder(key)
             if person is not None:

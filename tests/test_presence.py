@@ -126,6 +126,20 @@ class Ends(Presence):
         self.two.pass_time(300)
         assert self.told() == "-bob(lost);"
 
+    def test_nobody_is_gone_because_the_broker_was_away_for_longer_than_the_grace_time(self) -> None:
+        self.comes(self.one, "ann")
+        self.told()
+        self.one.dies()
+        self.two.wire.cut = True
+        self.two.watch.away("the wire was cut")
+        self.two.pass_time(25)
+        self.two.wire.cut = False
+        self.two.watch.back()
+        self.two.pass_time(18)
+        assert self.told() == "away;back;"
+        self.two.pass_time(3)
+        assert self.told() == "-ann(lost);"
+
     def test_who_comes_back_after_their_process_died_never_left(self) -> None:
         ann, _ = self.comes(self.one, "ann")
         self.one.dies()
