@@ -268,7 +268,7 @@ def _promote(stage: Many, wishes: str) -> None:
 def _small_disk(folder: Path) -> Iterator[None]:
     root = [] if is_root() else ["sudo"]
     owner = f"uid={os.getuid()},gid={os.getgid()}"
-    subprocess.run([*root, "mount", "-t", "tmpfs", "-o", f"size=4m,{owner}", "meet-drill", str(folder)], check=True)
+    subprocess.run([*root, "mount", "-t", "tmpfs", "-o", f"size=32m,{owner}", "meet-drill", str(folder)], check=True)
     try:
         yield
     finally:
