@@ -69,9 +69,7 @@ class Cluster:
         place = self._owners.get(shard)
         if place is None:
             return fail(_not_whole())
-        asked: Any = self._reach(place).copied(copies)
-        copied: Deferred[int] = asked.addErrback(self._refused, place, shard, (), 0)
-        return copied
+        return self._reach(place).copied(copies).addErrback(not_now)
 
     def listening_endpoint(self) -> IStreamClientEndpoint:
         """As `Servers` says."""

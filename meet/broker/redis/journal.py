@@ -39,10 +39,10 @@ class _Shard:
     ``backfill`` says of rooms that are older than the observer up to where it must be told what they
     remember, and ``room`` is the one that is being told; ``pending`` is whether something was told
     and not acknowledged; ``batch`` has the numbers that are being told; ``asked`` is whether Redis is
-    being asked for more, and ``woken`` counts how often something new was in it.
+    being asked for more.
     """
 
-    __slots__ = ("asked", "backfill", "batch", "number", "pending", "room", "woken")
+    __slots__ = ("asked", "backfill", "batch", "number", "pending", "room")
 
     def __init__(self, number: int, backfill: dict[str, Position]) -> None:
         self.number = number
@@ -51,7 +51,6 @@ class _Shard:
         self.pending = True
         self.batch: list[bytes] = []
         self.asked = False
-        self.woken = 0
 
     @property
     def telling(self) -> bool:
@@ -109,7 +108,6 @@ class Journal:
     def woken(self, shard: int) -> None:
         """There is something new in ``shard``."""
         if shard in self._shards:
-            self._shards[shard].woken += 1
             self._ready[shard] = None
             self._observation.wake()
 
@@ -211,18 +209,26 @@ class Journal:
         failure.raiseException()
 
     async def _next(self, shard: _Shard, count: int) -> Sequence[Record]:
-        # It is asked, so others have their turn first.
+        # Before it is asked: the waking comes on another connection, and may overtake the answer
+        # that there is nothing.
         self._ready.pop(shard.number, None)
-        self._ready[shard.number] = None
         shard.asked = True
         try:
             return await (self._remembered(shard) if shard.backfill else self._journaled(shard, count))
+        except (Unavailable, ResponseError):
+            self._not_read(shard)
+            raise
         finally:
             shard.asked = False
 
+    def _not_read(self, shard: _Shard) -> None:
+        """There may be more in ``shard``, if it is still ours; others have their turn first."""
+        if self._shards.get(shard.number) is shard:
+            self._ready[shard.number] = None
+
     async def _journaled(self, shard: _Shard, count: int) -> Sequence[Record]:
         keys = [self._names.of(shard.number, "journal"), self._names.of(shard.number, "asleep")]
-        since, woken = "0" if shard.pending else ">", shard.woken
+        since = "0" if shard.pending else ">"
         found = await NEXT.run(self._servers, shard.number, keys, [self._observer, self._process, count, since])
         if self._shards.get(shard.number) is not shard:
             return []
@@ -230,11 +236,10 @@ class Journal:
             # Another process has taken it over, and the next pulse will tell us so.
             self._lose(shard.number)
             return []
-        if not found and shard.pending:
+        if found or shard.pending:
+            self._not_read(shard)
+        if not found:
             shard.pending = False
-        elif not found and shard.woken == woken:
-            # But for a waking that overtook this answer, on another connection than it: there is no second one.
-            self._ready.pop(shard.number, None)
         shard.batch = [entry[0] for entry in found]
         # What was erased since it was told first has no fields any more.
         return [record for entry in found if entry[1] and (record := self._read(entry[1])) is not None]
@@ -254,6 +259,7 @@ class Journal:
         keys = [self._names.room(shard.number, what, room) for what in ("head", "tail", "kept")]
         look = look_of(await READ.run(self._servers, shard.number, keys, []))
         shard.room = room
+        self._not_read(shard)
         log = look.last.epoch if look.last is not None else ""
         if upto.epoch not in (log, *lineage(look)):
             return []

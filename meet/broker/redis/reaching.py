@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL.crypto import Error as NotACertificate
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    connectProtocol,
+    wrapClientTLS,
+)
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
@@ -61,7 +69,9 @@ def endpoint_of(address: Address, reactor: Any) -> IStreamClientEndpoint:
 def node_endpoint(address: Address, place: tuple[str, int], reactor: Any) -> IStreamClientEndpoint:
     """One host and port, by TLS if ``address`` says so."""
     host, port = place
-    return _tls(address, host, HostnameEndpoint(reactor, host, port, timeout=_CONNECTING))
+    # A look-up goes on although nobody wants the connection any more: what needs none gets none.
+    kind = TCP4ClientEndpoint if isIPAddress(host) else TCP6ClientEndpoint if isIPv6Address(host) else HostnameEndpoint
+    return _tls(address, host, kind(reactor, host, port, _CONNECTING))
 
 
 def _tls(address: Address, host: str, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:

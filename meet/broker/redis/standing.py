@@ -75,17 +75,17 @@ class Standing:
         self._alone: IDelayedCall | None = None
         self._beating = False
         self._again = False
+        self._begun = False
         self._stopped = True
 
     def start(self) -> Deferred[None]:
         """Begin; fires after the first pulse, which fails with `Unavailable` if Redis is away."""
-        self._stopped = False
+        self._begun, self._stopped = True, False
         return self._beat()
 
     def stop(self) -> Deferred[None]:
         """Give up all that is ours; fires when the others can have it."""
-        if self._stopped:
-            return succeed(None)
+        begun, self._begun = self._begun, False
         self._stopped = True
         for call in (self._next, self._alone):
             if call is not None and call.active():
@@ -93,7 +93,7 @@ class Standing:
         self._next = self._alone = None
         for lease in self._leases.values():
             self._lose(lease)
-        return self.part("all")
+        return self.part("all") if begun else succeed(None)
 
     def lease(self, name: str, gained: Callable[[], None], lost: Callable[[], None]) -> Callable[[], Deferred[None]]:
         """Take part in the work called ``name``, as `meet.interfaces.IBroker.lease` says."""
