@@ -23,13 +23,14 @@ from meet.broker.redis.address import Address
 from meet.broker.redis.cluster import Cluster
 from meet.broker.redis.hearing import Hearing
 from meet.broker.redis.journal import Journal
+from meet.broker.redis.link import UNTRUSTED
 from meet.broker.redis.names import HOUSE, SHARDS, Names
 from meet.broker.redis.observers import Observers
 from meet.broker.redis.reaching import greeting
 from meet.broker.redis.reading import position_of
 from meet.broker.redis.rooms import Rooms, closed
 from meet.broker.redis.scripts import ALL, ORPHANS, PROBE
-from meet.broker.redis.servers import OneServer, Servers
+from meet.broker.redis.servers import Forbidden, OneServer, Servers
 from meet.broker.redis.standing import PULSE_EVERY, Standing
 from meet.errors import Unavailable
 from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
@@ -44,7 +45,7 @@ _AGAIN = 1.0
 _PROBE = 4.0
 """Seconds in which a probe must come back."""
 
-_OUR_MISTAKE = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid DB", "DB index")
+_OUR_MISTAKE = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid DB", "DB index", "cluster support disabled", UNTRUSTED)
 """What Redis says when an operator must mend something, in whole or in part."""
 
 
@@ -95,6 +96,7 @@ class RedisBroker(Rooms):
         self._lacking = {"asking": "", "hearing": ""}
         self._reason = ""
         self._starting = False
+        self._ended = False
         self._started: Deferred[None] = Deferred()
         self._away = False
         self._again: IDelayedCall | None = None
@@ -127,6 +129,7 @@ class RedisBroker(Rooms):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        self._ended = True
         self.open = False
         if self._again is not None and self._again.active():
             self._again.cancel()
@@ -145,7 +148,10 @@ class RedisBroker(Rooms):
     async def _prepare(self) -> None:
         self._secret, _ = await self._first("secret", self._random(32))
         _, self._empty = await self._first("born", self._random(8).hex().encode())
-        await self._standing.start()
+        if not self._ended:
+            await self._standing.start()
+        if self._ended:
+            raise closed()
         self.open = True
 
     async def _first(self, what: str, value: bytes) -> tuple[bytes, bool]:
@@ -165,12 +171,14 @@ class RedisBroker(Rooms):
         if failure.check(TookTooLong):
             why = self._reason or "it does not answer."
             return Failure(Unavailable(f"The broker, Redis at {self._address}, cannot be reached: {why}"))
+        if isinstance(failure.value, Forbidden):
+            return self._not_usable(failure.value.words)
         if failure.check(ResponseError):
-            return self._not_let_in(str(failure.value))
+            return self._not_usable(str(failure.value))
         return failure
 
-    def _not_let_in(self, reason: str) -> Failure:
-        return Failure(ValueError(f"The broker, Redis at {self._address}, does not let Meet in: {reason}"))
+    def _not_usable(self, reason: str) -> Failure:
+        return Failure(ValueError(f"The broker, Redis at {self._address}, cannot be used: {reason}"))
 
     def secret(self) -> Deferred[bytes]:
         """Fires at once, with what this Redis was given first."""
@@ -261,7 +269,7 @@ class RedisBroker(Rooms):
         self._reason = reason
         self._lacking[part] = reason
         if not self._started.called and any(word in reason for word in _OUR_MISTAKE):
-            self._started.errback(self._not_let_in(reason))
+            self._started.errback(self._not_usable(reason))
         if self.open and not self._away:
             self._away = True
             self.log.warn("Redis at {address} is away: {reason}", address=self._address, reason=reason)

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from OpenSSL.SSL import Error as NotSecure
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
@@ -33,6 +35,8 @@ _SHORTEST = 0.1
 _LONGEST = 5.0
 """Seconds between two attempts to connect: doubled each time, and cut by chance by up to a half,
 so that a hundred processes do not knock at once."""
+
+UNTRUSTED = "Its certificate is not trusted"
 
 Word = str | bytes | int
 Greet = Callable[["Line"], "Deferred[None]"]
@@ -361,10 +365,17 @@ def pack(words: Sequence[Word]) -> bytes:
 
 def sentence(failure: Failure) -> str:
     """Why something did not go, as one sentence."""
-    number = getattr(failure.value, "osError", None)
+    problem = failure.value
+    number = getattr(problem, "osError", None)
     if isinstance(number, int):
         return f"{os.strerror(number)}."
-    words = " ".join(str(failure.value).split()) or type(failure.value).__name__
+    if isinstance(problem, VerificationError):
+        return f"{UNTRUSTED}: it is another host's."
+    if isinstance(problem, NotSecure) and problem.args and problem.args[0]:
+        # OpenSSL's own words, of which the last of the last says it.
+        why = str(problem.args[0][-1][-1])
+        return f"{UNTRUSTED}: {why}." if "certificate" in why else f"TLS does not come about: {why}."
+    words = " ".join(str(problem).split()) or type(problem).__name__
     return f"{words.rstrip('.')}."
 
 

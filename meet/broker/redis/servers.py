@@ -49,6 +49,14 @@ ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")
 """Of those, what says that another server has become the master."""
 
 
+class Forbidden(Unavailable):
+    """Whoever runs Redis has not allowed something; ``words`` are Redis's own."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("Redis does not let Meet do this; whoever runs Redis has to allow it.")
+        self.words = words
+
+
 class Servers(Protocol):
     """All connections that ask."""
 
@@ -98,7 +106,7 @@ class OneServer:
 
     def copied(self, shard: int, copies: int) -> Deferred[int]:
         """As `Servers` says."""
-        return self._link.copied(copies).addErrback(self._refused)
+        return self._link.copied(copies).addErrback(not_now)
 
     def listening_endpoint(self) -> IStreamClientEndpoint:
         """As `Servers` says."""
@@ -136,6 +144,6 @@ def not_now(failure: Failure) -> Failure:
     if word == "ERR" and _MOVING in str(failure.value):
         why = _NOT_NOW["TRYAGAIN"]
     elif word in _FORBIDDEN or (word == "ERR" and _FORBIDDEN_IN_SCRIPT in str(failure.value)):
-        why = "Redis does not let Meet do this; whoever runs Redis has to allow it."
         _log.error("Redis does not let Meet do something: {why}", why=str(failure.value))
+        return Failure(Forbidden(str(failure.value)))
     return failure if why is None else Failure(Unavailable(why))
