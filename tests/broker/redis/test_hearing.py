@@ -193,7 +193,7 @@ class HearingTests(TestCase):
             await refused
 
     async def test_one_who_fails_to_hear_ends_nothing(self) -> None:
-        def broken(_message: bytes) -> None:
+        def broken(_text: bytes) -> None:
             raise RuntimeError("a mistake")
 
         caller = await self.connected()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hiredis
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL.SSL import Error as NotSecure
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from txredisapi import ResponseError
 
-from meet.broker.redis.link import PATIENCE, Greet, Line, Link, Lost, pack
+from meet.broker.redis.link import PATIENCE, UNTRUSTED, Greet, Line, Link, Lost, pack, sentence
 from meet.errors import Unavailable
 from tests.broker.redis.conversation import Caller, News, Side, least, most
 
@@ -33,12 +37,14 @@ def plain(_line: Line) -> Deferred[None]:
 
 
 class Words(SynchronousTestCase):
+    @settings(deadline=None)
     @given(WORDS)
     def test_a_command_is_read_as_it_was_meant(self, words: list[bytes | int | str]) -> None:
         reader = hiredis.Reader()
         reader.feed(pack(words))
         assert reader.gets() == [word if isinstance(word, bytes) else str(word).encode() for word in words]
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=8), st.data())
     def test_answers_may_come_in_any_pieces(self, answers: list[tuple[bytes, object]], data: st.DataObject) -> None:
         line = Line()
@@ -51,6 +57,28 @@ class Words(SynchronousTestCase):
         for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
             line.dataReceived(stream[start:end])
         assert got == [meant for _, meant in answers]
+
+
+class Sentences(SynchronousTestCase):
+    """What an operator reads."""
+
+    def test_of_the_system_tls_redis_and_others(self) -> None:
+        for problem, said in (
+            (Refused(osError=111), "Connection refused."),
+            (
+                NotSecure([("SSL routines", "", "certificate verify failed")]),
+                f"{UNTRUSTED}: certificate verify failed.",
+            ),
+            (
+                NotSecure([("SSL routines", "", "wrong version number")]),
+                "TLS does not come about: wrong version number.",
+            ),
+            (VerificationError(errors=[]), f"{UNTRUSTED}: it is another host's."),
+            (ResponseError("WRONGPASS no"), "WRONGPASS no."),
+            (Unavailable("Two\n words."), "Two words."),
+            (OSError(), "OSError."),
+        ):
+            self.assertEqual(sentence(Failure(problem)), said)
 
 
 class Case(TestCase):
@@ -377,6 +405,16 @@ class Stopping(Case):
         link = self.link()
         await self.news.downs.get()
         self.successResultOf(link.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def test_by_who_is_told_that_it_is_down(self) -> None:
+        await self.side.close()
+        stopped: Deferred[None] = Deferred()
+        link = Link(
+            self.side.endpoint, plain, (), self.clock, most, self.news.up, lambda _: link.stop().chainDeferred(stopped)
+        )
+        link.start()
+        await stopped
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     async def test_while_it_is_in_use_and_twice(self) -> None:
