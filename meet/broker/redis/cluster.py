@@ -125,7 +125,7 @@ class Cluster:
                 self._scripts,
                 self._reactor,
                 self._random,
-                self._refresh,
+                self._reached,
                 self._lost,
             )
             link.start()
@@ -138,10 +138,17 @@ class Cluster:
             self._down(reason)
         self._refresh()
 
-    def _refresh(self) -> None:
-        if self._looking or self._stopped or (self._later is not None and self._later.active()):
+    def _reached(self) -> None:
+        # It may be the last one that was waited for.
+        self._refresh(_REFRESH / 5 if self._whole else 0)
+
+    def _refresh(self, soon: float = _REFRESH / 5) -> None:
+        if self._looking or self._stopped:
             return
-        self._later = self._reactor.callLater(0 if not self._owners else _REFRESH / 5, self._look)
+        if self._later is None or not self._later.active():
+            self._later = self._reactor.callLater(soon, self._look)
+        elif self._later.getTime() > self._reactor.seconds() + soon:
+            self._later.reset(soon)
 
     def _look(self) -> None:
         self._later = None

@@ -127,6 +127,10 @@ class Nodes(TestCase):
             owner = self.one if slot_of(tag_of(shard)) <= LOWER[1] else self.two
             self.assertEqual(await each, owner.port)
 
+    async def test_it_is_whole_as_soon_as_the_last_node_is_reached(self) -> None:
+        self.patch(module, "_REFRESH", 1000)
+        await self.whole()
+
     async def test_what_has_moved_is_asked_there_from_then_on(self) -> None:
         await self.whole()
         asked = self.ask()
