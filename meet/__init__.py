@@ -18,8 +18,8 @@ floor  modules                                                       knows
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look``                                             the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words
-0      ``events`` ``commands`` ``names`` ``moments`` ``errors``      nothing
-       ``version``
+0      ``events`` ``commands`` ``names`` ``moments`` ``posts``       nothing
+       ``errors`` ``version``
 =====  ============================================================  ==================
 
 Floors 0 to 2 do no I/O and know no clock and no chance: time and randomness come

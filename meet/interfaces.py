@@ -5,7 +5,7 @@ Each has one contract test class in ``tests/contracts/`` that every implementati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 from meet.errors import Goodbye
 from meet.events import Entry, Position
 from meet.look import Look
+from meet.posts import Post
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -326,3 +327,47 @@ class IGateway(Interface):
 
     def say_goodbye(goodbye: Goodbye) -> Deferred[None]:
         """Tell everybody, end every connection, and fire when the last is gone."""
+
+
+class IAudience(Interface):
+    """Whoever a source tells what it hears.  Every method returns at once."""
+
+    def posted(post: Post, words: Collection[str]) -> None:
+        """``post`` was written, or edited, and has these of the ``words`` that are followed."""
+
+    def withdrawn(posts: Collection[str]) -> None:
+        """The posts of these ids were deleted where they were written."""
+
+    def silenced(author: str) -> None:
+        """The author of this id is gone or hidden there, with all that they wrote."""
+
+    def refused(word: str, reason: str) -> None:
+        """``word`` is not followed, for ``reason``, a sentence for the hosts who asked for it."""
+
+    def flowing(flows: bool, text: str) -> None:
+        """Whether posts come, as far as is known; ``text`` is a sentence for people that says why not."""
+
+
+class ISource(Interface):
+    """Brings outside speech in: one upstream connection for all that is followed.
+
+    A module is named by its word: ``--follow bluesky`` takes ``meet.bluesky``, a dotted word is
+    imported as it stands.  It has ``source(reactor, settings)``, which returns one of these or
+    raises a `ValueError` of one sentence for what an operator must mend, and ``SETTINGS``: a mapping
+    of each setting's name to its default and a sentence about it.
+    """
+
+    name = Attribute("The word that marks its posts, at most 24 characters of a-z, 0-9 and -.")
+    costs = Attribute("Whether each post that it tells costs the operator money.")
+
+    def start(audience: IAudience, since: float) -> None:
+        """Begin, telling ``audience`` what was written from ``since`` on (seconds since 1970), as
+        far as the source can still say; what is told twice does no harm.  Nothing is connected
+        while nothing is followed.
+        """
+
+    def follow(words: Collection[str]) -> None:
+        """From now on follow these words (`meet.posts.word`) and no others."""
+
+    def stop() -> Deferred[None]:
+        """Tell no more; fires when the upstream connection is closed."""
