@@ -20,6 +20,12 @@ from typing import Any, Self
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting for something that should come by itself."""
 
+PORTS = range(20_000, 32_768)
+"""Below those that Linux gives to connections as their own end."""
+
+WORKERS = 16
+"""Runs of the tests side by side that are surely given different ports."""
+
 _given: set[int] = set()
 tick = threading.Condition()
 """Notified by whatever hears something that `until` may be waiting for."""
@@ -39,8 +45,11 @@ def free_port() -> int:
     One of the system's choice would not: it is among those that Linux gives to connections as their own end
     (from 32768 on), so somebody who knocks again and again while a server is away can end up talking with themselves.
     """
+    # pytest-xdist names the processes that share the tests gw0, gw1 and so on.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = PORTS[worker % WORKERS :: WORKERS]
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_768)
+        port = random.SystemRandom().choice(own)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             if port not in _given:
