@@ -14,7 +14,7 @@ floor  modules                                                       knows
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
-       ``metrics`` ``turns`` ``rollcall``
+       ``metrics`` ``turns`` ``rollcall`` ``awaiting``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look``                                             the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words

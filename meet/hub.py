@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from meet.awaiting import Awaiting, reached
 from meet.commands import Command
 from meet.digest import Digest
 from meet.errors import GOODBYES, Goodbye, Refused, Stale, Taken, Unavailable
@@ -52,14 +53,14 @@ Told = Callable[[str, Sequence[Entry]], None]
 class _Attended:
     """One room of this process: its feed, who waits for it, and what keeps it in memory."""
 
-    __slots__ = ("digest", "feed", "holds", "linger", "loading", "reading", "retry", "waiters")
+    __slots__ = ("awaiting", "digest", "feed", "holds", "linger", "loading", "reading", "retry")
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.holds = 0
         self.loading: list[Deferred[Feed]] | None = []
         self.reading = DeferredLock()
-        self.waiters: list[tuple[Position, Deferred[None]]] = []
+        self.awaiting = Awaiting()
         self.linger: IDelayedCall | None = None
         self.retry: IDelayedCall | None = None
         self.digest: Digest | None = None
@@ -163,7 +164,8 @@ class Hub:
         """Ask ``room`` for ``command`` on behalf of the participant ``who``.
 
         Fires with the position of what became true, once this process has heard it.  Fails
-        with `Refused`; an ask may be made again after ``unavailable``.
+        with `Refused`; an ask may be made again after ``unavailable``, which is also said of what
+        the broker took and then lost before this process heard it.
         """
         for _ in range(_TRIES):
             if self._outage:
@@ -172,8 +174,9 @@ class Hub:
                 feed: Feed = yield self.feed(room)
                 event = feed.room.decide(command, who, self._clock.seconds())
                 guards = feed.room.guards(event)
-                position: Position = yield self._broker.publish(room, encode(event), **guards._asdict())
-                yield self._until(room, position)
+                body = encode(event)
+                position: Position = yield self._broker.publish(room, body, **guards._asdict())
+                yield self._until(room, position, body, event.once)
                 return position
             except (Stale, Taken):
                 try:
@@ -311,9 +314,11 @@ class Hub:
         """
         yield attended.reading.acquire()
         try:
+            expected = attended.awaiting.positions()
             caught: Caught = yield self._catch_up(attended)
             if self._rooms.get(room) is attended:
                 self._tell(room, attended, caught)
+                attended.awaiting.settle(expected, attended.feed.last, caught.entries)
         except Exception as problem:
             if not isinstance(problem, Unavailable):
                 self.log.failure("A room could not be read")
@@ -355,7 +360,7 @@ class Hub:
                 told(room, entries)
             except Exception:
                 self.log.failure("Something that follows the hub broke")
-        self._wake(attended)
+        attended.awaiting.hear(entries)
         if any(isinstance(item.event, Closed) for item in entries):
             self.outbox.end(room, GOODBYES["room-closed"])
         if any(isinstance(item.event, Forgotten) for item in entries):
@@ -370,31 +375,19 @@ class Hub:
     def _tell_here(self, room: str, here: Here) -> None:
         self.outbox.put(room, [here])
 
-    def _until(self, room: str, position: Position) -> Deferred[None]:
-        """Fires when this process has heard ``position``."""
+    def _until(self, room: str, position: Position, body: bytes, once: str | None) -> Deferred[None]:
+        """Fires when this process has heard ``position``; fails with `Unavailable` if ``body`` is not what it is."""
         attended = self._rooms.get(room)
-        if attended is None or self._reached(attended, position):
+        if attended is None or reached(attended.feed.last, position):
             return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        attended.waiters.append((position, waiting))
         late = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
 
-        def heard(result: None) -> None:
+        def ended(result: Any) -> Any:
             if late.active():
                 late.cancel()
+            return result
 
-        return waiting.addCallback(heard)
-
-    def _reached(self, attended: _Attended, position: Position) -> bool:
-        last = attended.feed.last
-        return last is not None and (last.epoch != position.epoch or last.seq >= position.seq)
-
-    def _wake(self, attended: _Attended) -> None:
-        ready = [each for each in attended.waiters if self._reached(attended, each[0])]
-        if ready:
-            attended.waiters = [each for each in attended.waiters if not self._reached(attended, each[0])]
-            for _, waiting in ready:
-                waiting.callback(None)
+        return attended.awaiting.add(position, body, once).addBoth(ended)
 
     # Letting go.
 
@@ -410,7 +403,7 @@ class Hub:
         attended.linger = None
         if self._rooms.get(room) is not attended:
             return
-        if next(self.outbox.listeners(room), None) is None and not attended.waiters:
+        if next(self.outbox.listeners(room), None) is None and not attended.awaiting:
             self._drop(room)
         else:
             self._linger(room, attended)
@@ -425,9 +418,7 @@ class Hub:
                 call.cancel()
         if attended.digest is not None:
             attended.digest.stop()
-        waiters, attended.waiters = attended.waiters, []
-        for _, waiting in waiters:
-            waiting.callback(None)
+        attended.awaiting.stop()
 
 
 def _tried_again_later(failure: Failure) -> None:

@@ -117,6 +117,42 @@ class AskTests(HubTestCase):
         assert self.here.result(asked) == self.here.result(self.here.hub.feed("algebra")).last
         assert ear.text == "ann:hi;"
 
+    def test_an_entry_that_the_broker_lost_before_anybody_heard_it_is_refused(self) -> None:
+        for further in ("nothing", "something"):
+            held = self.here.broker.save()
+            ear = self.listen(self.here)
+            self.here.wire.losing = True
+            asked = self.here.hub.ask("algebra", "ann", Say(text=f"lost, {further}", ref=further))
+            self.here.turn()
+            self.assertNoResult(asked)
+            # Another server takes over that has no copy of it.
+            self.here.broker.fall_back(held)
+            if further == "something":
+                self.say(self.there, "this gets its number", "ann")
+            self.here.wire.losing = False
+            self.here.pass_time(3)
+            assert self.here.refusal(asked).code == "unavailable"
+            self.here.result(self.here.hub.ask("algebra", "ann", Say(text=f"kept, {further}", ref=further)))
+            assert ear.text.endswith(f"ann:kept, {further};")
+            assert "lost" not in ear.text
+
+    def test_an_entry_that_stands_in_a_new_log_is_accepted(self) -> None:
+        self.listen(self.here)
+        first = self.listen(self.there)
+        self.say(self.here, "one")
+        held = self.here.broker.save()
+        self.here.wire.losing = True
+        asked = self.here.hub.ask("algebra", "ann", Say(text="two"))
+        self.here.turn()
+        assert first.text == "ann:one;ann:two;"
+        # Who has heard it gives it back to a server that lacks it.
+        self.here.broker.fall_back(held)
+        self.there.result(self.there.hub.resume())
+        self.here.wire.losing = False
+        self.here.pass_time(3)
+        self.here.result(asked)
+        assert self.here.log() == [("ann", "one"), ("ann", "two")]
+
     def test_a_ref_is_said_once_from_anywhere(self) -> None:
         ear = self.listen(self.here)
         first = self.here.hub.ask("algebra", "ann", Say(text="hi", ref="7"))
