@@ -182,6 +182,7 @@ class Copies(OwnServer):
 
     async def test_scripts_that_were_forgotten_do_not_let_it_be_skipped(self) -> None:
         await self.replica()
+        self.patch(link, "COPYING", 2000)
         self.redis.command("SCRIPT", "FLUSH")
         self.redis.forget_calls()
         await self.broker.publish("algebra", line("hi"), under=None)
