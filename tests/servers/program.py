@@ -46,8 +46,8 @@ def free_port() -> int:
     (from 32768 on), so somebody who knocks again and again while a server is away can end up talking with themselves.
     """
     # pytest-xdist names the processes that share the tests gw0, gw1 and so on.
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    own = PORTS[worker % WORKERS :: WORKERS]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    own = PORTS[int(worker.removeprefix("gw")) % WORKERS :: WORKERS] if worker else PORTS
     while True:
         port = random.SystemRandom().choice(own)
         with contextlib.suppress(OSError), socket.socket() as probe:
