@@ -244,6 +244,11 @@ class Sessions:
                 for session in self.of(room):
                     session.end(GOODBYES["room-closed"])
             elif isinstance(event, Left) and event.because != "renamed":
-                session_left = self._sessions.get((room, event.by))
-                if session_left is not None and session_left.person is None:
-                    session_left.end(GOODBYES["kicked" if event.because == "kicked" else "left"])
+                left = self._sessions.get((room, event.by))
+                if left is None or left.person is not None:
+                    continue
+                if event.because == "lost" and left.listeners:
+                    # Another process took this one for dead, and them for lost; they are here.
+                    left.stand().addErrback(self.broken)
+                else:
+                    left.end(GOODBYES["kicked" if event.because == "kicked" else "left"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meet.commands import Leave, Say
 from meet.roster import Participant
 from tests.flow import Ear, Flow
 
@@ -67,3 +68,48 @@ class Adopting(SynchronousTestCase):
         assert self.flow.sessions.of("botany") == [cy]
         assert [session.id for session in self.flow.sessions.all()] == [self.ann.id, cy.id]
         assert self.flow.sessions.one("botany", self.ann.id) is None
+
+
+class TakenForLost(SynchronousTestCase):
+    """Somebody is here by one process, and another one tells the room that they were lost."""
+
+    def setUp(self) -> None:
+        self.here = Flow()
+        self.there = Flow(self.here)
+        self.here.open()
+        self.ann = self.here.join("ann")
+        self.ear = Ear()
+        self.ann.attach(self.ear)
+        self.here.pass_time(1)
+
+    def lose(self) -> None:
+        self.there.broker._shared.standing.gone(self.here.broker, 0.0)
+        self.there.result(self.there.hub.ask("algebra", self.ann.id, Leave(because="lost")))
+
+    def nicks(self) -> list[str]:
+        self.here.pass_time(1)
+        assert self.here.nicks() == self.there.nicks()
+        return self.here.nicks()
+
+    def test_who_has_a_connection_comes_back_by_it(self) -> None:
+        self.lose()
+        assert self.nicks() == ["ann"]
+        assert not self.ann.over
+        self.here.result(self.ann.ask(Say(text="still here")))
+        assert self.ear.text.endswith("ann:still here;")
+
+    def test_whose_nick_went_to_somebody_else_is_told_goodbye(self) -> None:
+        self.here.wire.losing = True
+        self.lose()
+        self.there.join("ann")
+        self.here.wire.losing = False
+        self.here.result(self.here.hub.refresh("algebra"))
+        self.here.pass_time(1)
+        assert self.ann.over
+        assert self.ear.ends == ["renewed"]
+
+    def test_who_has_none_has_left(self) -> None:
+        self.ann.detach(self.ear)
+        self.lose()
+        assert self.nicks() == []
+        assert self.ann.over
