@@ -182,14 +182,28 @@ class Channel(HTTPChannel):
         self.transport.write(last_answer(refused, self.site.house.at, status))
         self._end()
 
-    def hand_over(self) -> Callable[[], None]:
-        """Give the connection to another protocol; returns what counts it out once it is lost."""
+    def hand_over(self) -> tuple[Any, Callable[[], None]]:
+        """Give the connection to another protocol; returns the transport, which is at work and has no
+        producer, and what counts the connection out once it is lost.
+        """
         self._over = True
         self._stop_deadline()
         self.setTimeout(None)
         self.site.connections.discard(self)
         release, self._release = self._release, _nothing
-        return release
+        self._networkProducer.unregisterProducer()
+        self._networkProducer.resumeProducing()
+        transport, self.transport = self.transport, None
+        # Nothing here is needed any more, and what knows each other in a circle is found late.
+        for request in self.requests:
+            request.channel = None
+        self.requests.clear()
+        return transport, release
+
+    def answer_last(self) -> None:
+        """Close once what is under way has been answered."""
+        self._last = True
+        self.persistent = False
 
     def wind_up(self, goodbye: Goodbye) -> None:
         """As `Connection` says: a request under way is answered first, and one that is on its way.
@@ -198,7 +212,7 @@ class Channel(HTTPChannel):
         """
         self._last = True
         if self._busy:
-            self.persistent = False
+            self.answer_last()
         elif self._deadline is not None and self._deadline.active() and (self.requests or not self._served):
             self._deadline.reset(_ON_ITS_WAY)
         else:

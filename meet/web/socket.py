@@ -1,8 +1,8 @@
 """WebSocket (RFC 6455) on the port of the pages, by Autobahn; subprotocol ``meet.v1``.
 
-The handshake's wishes are checked before the connection is taken over from HTTP, so
-whatever is wrong with them is answered by a problem document.  Frames of a room are built
-once for all (`meet.web.formats`) and pass by Autobahn's sender; Autobahn reads, pings and closes.
+The handshake is judged before the connection is taken over from HTTP, so whatever is wrong
+with it, or with its wishes, is answered by a problem document.  Frames of a room are built
+once for all (`meet.web.formats`) and pass by Autobahn's sender; Autobahn reads and closes.
 """
 
 from __future__ import annotations
@@ -10,28 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from autobahn.twisted.resource import WebSocketResource
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.protocol import connectionDone
-from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource
-from zope.interface import implementer
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
 
 from meet import names, wire
 from meet.errors import GOODBYES, Goodbye, Refused
 from meet.house import House
+from meet.web import handshake
 from meet.web.conversation import Conversation, Visit
+from meet.web.pings import Pings
 from meet.web.request import MeetRequest
-from meet.web.site import MeetSite, last_answer
+from meet.web.site import MeetSite
+from meet.web.websocket import LightWebSocket
 from meet.writer import Writer
 
-SUBPROTOCOL = "meet.v1"
-
-_PING = 30
-"""Seconds of silence after which the browser is pinged: under the 45 s of impatient proxies."""
-
-_PONG = 20
 _CLOSING = 2
 """Seconds that the other side has to answer a close."""
 
@@ -39,68 +36,40 @@ _CLOSING = 2
 _log = Logger()
 
 
-@implementer(ILogObserver)
-class _OfAutobahn:
-    """Takes what Autobahn logs: its mistakes are kept, its warnings are not.
-
-    It warns of everyone whose frames are wrong, or who does not answer a close, by their address.
-    """
-
-    def __call__(self, event: LogEvent) -> None:
-        if event["log_level"] >= LogLevel.error:
-            globalLogPublisher(event)
-
-
-class RoomSocket(WebSocketServerProtocol):
+class RoomSocket(LightWebSocket):
     """One WebSocket; what it says and hears is `Conversation`'s."""
 
-    # Autobahn's name for what it logs by.
-    log = Logger(observer=_OfAutobahn())
-    house: House
-    site: MeetSite
-    visit: Visit
-    release: Callable[[], None]
-    transport: Any
+    factory: RoomSockets
 
-    def __init__(self) -> None:
+    def __init__(self, site: MeetSite, release: Callable[[], None]) -> None:
         super().__init__()
-        self._conversation: Conversation | None = None
-        self._writer: Writer | None = None
+        self._site = site
+        self._release = release
+        self._pinged = False
 
-    def connectionMade(self) -> None:
-        """The connection is ours now."""
-        self.site.connections.add(self)
-        super().connectionMade()
-
-    def onConnect(self, request: Any) -> str | None:
-        """Choose the subprotocol; none if none was asked for."""
-        return SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
-
-    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        """Refuse a handshake that is wrong; Autobahn's own answer would be a status line alone."""
-        refused = Refused("bad-input", "That is not a WebSocket handshake that Meet understands.")
-        self.sendData(last_answer(refused, self.house.at, code, *(responseHeaders or ())))
-        self.dropConnection(abort=False)
-
-    def onOpen(self) -> None:
-        """Come in."""
-        # twisted.web's channel is still registered as the transport's producer.
-        self.transport.unregisterProducer()
-        self._writer = Writer(self.transport, self.house.clock, self.house.limits, self._slow)
-        self._conversation = Conversation(self.house, self.visit, self._writer.write, self._close, self._pause)
+    def open(self, visit: Visit) -> None:
+        """Come in, for ``visit``, once connected."""
+        self._site.connections.add(self)
+        house = self.factory.house
+        self._writer = Writer(self.transport, house.clock, house.limits, self._slow)
+        self._conversation = Conversation(house, visit, self._writer.write, self._close, self._pause)
+        self.factory.pings.add(self)
         self._conversation.begin()
 
-    def onFrameBegin(self) -> None:
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes, which are a sign of life."""
+        if self._pinged:
+            self._pinged = False
+            self.factory.pings.heard(self)
+        super().dataReceived(data)
+
+    def onFrame(self) -> None:
         """Count what comes, also pings and the pieces of one message, of which Autobahn takes any number."""
-        if self._conversation is not None:
-            self._conversation.count()
-        super().onFrameBegin()
+        self._conversation.count()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Take one message; nothing that happens in it is raised to Autobahn, which would drop us."""
         conversation = self._conversation
-        if conversation is None:
-            return
         try:
             if isBinary:
                 conversation.take_binary()
@@ -112,20 +81,25 @@ class RoomSocket(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone, whatever the reason."""
-        if self._writer is not None:
-            self._writer.stopProducing()
-        if self._conversation is not None:
-            self._conversation.gone()
-        self.release()
-        self.site.lost(self)
+        self.factory.pings.remove(self)
+        self._writer.stopProducing()
+        self._conversation.gone()
+        self._release()
+        self._site.lost(self)
         super().connectionLost(reason)
+
+    def ping(self) -> None:
+        """As `meet.web.pings.Pinged` says."""
+        self._pinged = True
+        self.sendPing()
+
+    def silent(self) -> None:
+        """As `meet.web.pings.Pinged` says."""
+        self.dropConnection(abort=True)
 
     def wind_up(self, goodbye: Goodbye) -> None:
         """As `meet.web.site.Connection` says."""
-        if self._conversation is None:
-            self.cut()
-        else:
-            self._conversation.end(goodbye)
+        self._conversation.end(goodbye)
 
     def cut(self) -> None:
         """As `meet.web.site.Connection` says."""
@@ -140,15 +114,11 @@ class RoomSocket(WebSocketServerProtocol):
     def _slow(self) -> None:
         # The writer has let go already; the goodbye waits in the transport behind the rest,
         # and the connection is cut if it is not taken within _CLOSING.
-        conversation = self._conversation
-        if conversation is not None:
-            goodbye = GOODBYES["slow"]
-            conversation.gone()
-            self._close(goodbye)
+        self._conversation.gone()
+        self._close(GOODBYES["slow"])
 
     def _close(self, goodbye: Goodbye) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        self._writer.close()
         # Autobahn's sendClose takes no code of 1011 to 1013.
         self.sendCloseFrame(code=goodbye.close, reasonUtf8=goodbye.name.encode(), isReply=False)
 
@@ -156,24 +126,18 @@ class RoomSocket(WebSocketServerProtocol):
 class RoomSockets(WebSocketServerFactory):
     """All WebSockets of one process."""
 
-    protocol = RoomSocket
-
     def __init__(self, house: House) -> None:
         super().__init__(reactor=house.clock)
         self.house = house
+        self.pings = Pings(house.clock)
         limits = house.limits
         self.setProtocolOptions(
-            webStatus=False,
             failByDrop=False,
-            # Other sites' pages are refused before the connection is taken over.
-            allowedOrigins=["*"],
-            allowNullOrigin=True,
+            # `LightWebSocket` does it.
+            applyMask=False,
             maxFramePayloadSize=limits.bytes_in_frame,
             maxMessagePayloadSize=limits.bytes_in_frame,
-            openHandshakeTimeout=limits.seconds_to_register,
             closeHandshakeTimeout=_CLOSING,
-            autoPingInterval=_PING,
-            autoPingTimeout=_PONG,
         )
         self.startFactory()
 
@@ -194,28 +158,40 @@ class RoomSockets(WebSocketServerFactory):
             host_key=request.query("host_key"),
             after=wire.position(after) if after else None,
         )
-        return _Takeover(self, visit)
+        try:
+            answer = handshake.agreed(request.requestHeaders)
+        except Refused:
+            request.setHeader(b"Sec-WebSocket-Version", handshake.VERSION)
+            request.channel.answer_last()
+            raise
+        return _Takeover(self, visit, answer)
 
 
-class _Takeover(WebSocketResource):
+class _Takeover(Resource):
     """Takes one connection over from HTTP, for one visit."""
 
-    def __init__(self, factory: RoomSockets, visit: Visit) -> None:
-        super().__init__(self)
-        self._sockets = factory
-        self._visit = visit
-        self._channel: Any = None
+    isLeaf = True
 
-    def buildProtocol(self, address: Any) -> Any:
-        """The protocol for this visit's connection; where Autobahn would ask its factory."""
-        socket: Any = self._sockets.buildProtocol(address)
-        socket.house = self._sockets.house
-        socket.visit = self._visit
-        socket.site = self._channel.site
-        socket.release = self._channel.hand_over()
-        return socket
+    def __init__(self, sockets: RoomSockets, visit: Visit, answer: bytes) -> None:
+        super().__init__()
+        self._sockets = sockets
+        self._visit = visit
+        self._answer = answer
 
     def render(self, request: MeetRequest) -> Any:
         """Take over."""
-        self._channel = request.channel
-        return super().render(request)
+        channel = request.channel
+        transport, release = channel.hand_over()
+        socket = RoomSocket(channel.site, release)
+        socket.factory = self._sockets
+        # The place of the channel is on the transport, or on what wraps it: TLS, or a proxy's introduction.
+        if isinstance(transport, ProtocolWrapper):
+            transport.wrappedProtocol = socket
+        elif isinstance(transport.protocol, ProtocolWrapper):
+            transport.protocol.wrappedProtocol = socket
+        else:
+            transport.protocol = socket
+        socket.makeConnection(transport)
+        transport.write(self._answer)
+        socket.open(self._visit)
+        return NOT_DONE_YET
