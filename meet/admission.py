@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 
@@ -38,16 +39,7 @@ class Admission:
         if most and self._connections[who] >= most:
             raise Refused("too-many", f"There are {most} connections from your address already.")
         self._connections[who] += 1
-        left = [who]
-
-        def disconnect() -> None:
-            if left:
-                gone = left.pop()
-                self._connections[gone] -= 1
-                if not self._connections[gone]:
-                    del self._connections[gone]
-
-        return disconnect
+        return _Counted(self._connections, who)
 
     def join(self, address: str, now: float) -> None:
         """Count somebody coming in; raises `Refused` ``too-fast`` above ``joins-per-address``."""
@@ -70,6 +62,24 @@ class Admission:
             raise Refused("too-fast", f"{what} too fast from your address. Try again in {wait} seconds.")
 
 
+class _Counted:
+    """Counts one connection of ``who`` out when it is called, once."""
+
+    __slots__ = ("_connections", "_who")
+
+    def __init__(self, connections: Counter[str], who: str) -> None:
+        self._connections = connections
+        self._who: str | None = who
+
+    def __call__(self) -> None:
+        who, self._who = self._who, None
+        if who is not None:
+            self._connections[who] -= 1
+            if not self._connections[who]:
+                del self._connections[who]
+
+
+@lru_cache(maxsize=1024)
 def _network(address: str) -> str:
     """One household or school: an IPv4 address, or the /64 of an IPv6 one."""
     try:

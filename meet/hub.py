@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, fail, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from meet.awaiting import Awaiting, reached
+from meet.attended import Attended, Hold
+from meet.awaiting import reached
 from meet.commands import Command
 from meet.digest import Digest
 from meet.errors import GOODBYES, Goodbye, Refused, Stale, Taken, Unavailable
@@ -50,22 +51,6 @@ _READ_AT_ONCE = 8
 Told = Callable[[str, Sequence[Entry]], None]
 
 
-class _Attended:
-    """One room of this process: its feed, who waits for it, and what keeps it in memory."""
-
-    __slots__ = ("awaiting", "digest", "feed", "holds", "linger", "loading", "reading", "retry")
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-        self.holds = 0
-        self.loading: list[Deferred[Feed]] | None = []
-        self.reading = DeferredLock()
-        self.awaiting = Awaiting()
-        self.linger: IDelayedCall | None = None
-        self.retry: IDelayedCall | None = None
-        self.digest: Digest | None = None
-
-
 class Hub:
     """The rooms of one process, over one broker."""
 
@@ -76,7 +61,7 @@ class Hub:
         self._broker = broker
         self._clock = clock
         self._limits = limits
-        self._rooms: dict[str, _Attended] = {}
+        self._rooms: dict[str, Attended] = {}
         self._told: list[Told] = []
         self._stopped = False
         self._outage = Outage(self.outbox, clock)
@@ -101,7 +86,7 @@ class Hub:
         """
         attended = self._rooms.get(room)
         if attended is None:
-            attended = self._rooms[room] = _Attended(Feed(room, self._limits))
+            attended = self._rooms[room] = Attended(Feed(room, self._limits))
             waiting: Deferred[Feed] = Deferred()
             attended.loading = [waiting]
             self._load(room, attended).addErrback(self._not_loaded, room, attended)
@@ -118,16 +103,11 @@ class Hub:
         attended = self._rooms[room]
         attended.holds += 1
         self._linger(room, attended)
-        held = [attended]
+        return Hold(attended, self._released)
 
-        def release() -> None:
-            if held:
-                gone = held.pop()
-                gone.holds -= 1
-                if self._rooms.get(room) is gone:
-                    self._linger(room, gone)
-
-        return release
+    def _released(self, attended: Attended) -> None:
+        if self._rooms.get(attended.feed.name) is attended:
+            self._linger(attended.feed.name, attended)
 
     @inlineCallbacks
     def listen(
@@ -159,33 +139,58 @@ class Hub:
 
     # Up.
 
-    @inlineCallbacks
-    def ask(self, room: str, who: str, command: Command) -> Generator[Deferred[Any], Any, Position]:
+    def ask(self, room: str, who: str, command: Command) -> Deferred[Position]:
         """Ask ``room`` for ``command`` on behalf of the participant ``who``.
 
         Fires with the position of what became true, once this process has heard it.  Fails
         with `Refused`; an ask may be made again after ``unavailable``, which is also said of what
         the broker took and then lost before this process heard it.
         """
-        for _ in range(_TRIES):
+        attended = self._rooms.get(room)
+        if attended is None or not attended.holds or attended.loading is not None or self._outage:
+            return self._ask(room, who, command)
+        # Every line comes this way: it waits for the broker and for nothing else.
+        try:
+            asked = self._publish(attended.feed, who, command)
+        except Refused as refused:
+            return fail(refused)
+        return asked.addErrback(self._overtaken, room, who, command)
+
+    def _overtaken(self, failure: Failure, room: str, who: str, command: Command) -> Deferred[Position]:
+        if isinstance(failure.value, Stale | Taken):
+            return self._ask(room, who, command, stale=True)
+        if isinstance(failure.value, Unavailable):
+            raise self._away(failure.value)
+        return fail(failure)
+
+    @inlineCallbacks
+    def _ask(
+        self, room: str, who: str, command: Command, *, stale: bool = False
+    ) -> Generator[Deferred[Any], Any, Position]:
+        for number in range(_TRIES):
             if self._outage:
                 raise Refused("unavailable", AWAY.text)
             try:
+                if stale or number:
+                    yield self.refresh(room)
                 feed: Feed = yield self.feed(room)
-                event = feed.room.decide(command, who, self._clock.seconds())
-                guards = feed.room.guards(event)
-                body = encode(event)
-                position: Position = yield self._broker.publish(room, body, **guards._asdict())
-                yield self._until(room, position, body, event.once)
+                position: Position = yield self._publish(feed, who, command)
                 return position
             except (Stale, Taken):
-                try:
-                    yield self.refresh(room)
-                except Unavailable as away:
-                    raise self._away(away) from None
+                continue
             except Unavailable as away:
                 raise self._away(away) from None
         raise Refused("unavailable", "Too much is changing in this room. Try again in a moment.")
+
+    def _publish(self, feed: Feed, who: str, command: Command) -> Deferred[Position]:
+        """Decide ``command`` and publish what comes of it; fires once it was heard.  Raises `Refused`."""
+        event = feed.room.decide(command, who, self._clock.seconds())
+        body = encode(event)
+        under, key, forget, ruling, claim, once = feed.room.guards(event)
+        published = self._broker.publish(
+            feed.name, body, under=under, key=key, forget=forget, ruling=ruling, claim=claim, once=once
+        )
+        return published.addCallback(self._until, feed.name, body, once)
 
     def refresh(self, room: str) -> Deferred[None]:
         """Read ``room`` from the broker; fires when its feed is at least that new."""
@@ -253,7 +258,7 @@ class Hub:
     # Down.
 
     @inlineCallbacks
-    def _load(self, room: str, attended: _Attended) -> Generator[Deferred[Any], Any, None]:
+    def _load(self, room: str, attended: Attended) -> Generator[Deferred[Any], Any, None]:
         if self._stopped:
             raise Unavailable("Meet is shutting down.")
         yield self._broker.attend(room, lambda position, body: self._heard(room, attended, position, body))
@@ -265,7 +270,7 @@ class Hub:
         for each in waiting:
             each.callback(feed)
 
-    def _not_loaded(self, failure: Failure, room: str, attended: _Attended) -> None:
+    def _not_loaded(self, failure: Failure, room: str, attended: Attended) -> None:
         waiting, attended.loading = attended.loading or [], None
         self._drop(room)
         problem: Failure | Unavailable = failure
@@ -276,7 +281,7 @@ class Hub:
             each.errback(problem)
 
     @inlineCallbacks
-    def _catch_up(self, attended: _Attended) -> Generator[Deferred[Any], Any, Caught]:
+    def _catch_up(self, attended: Attended) -> Generator[Deferred[Any], Any, Caught]:
         """Read until nothing is missing; fires with all that was new."""
         entries: list[Entry] = []
         anew = False
@@ -307,7 +312,7 @@ class Hub:
         return self._broker.restore(feed.name, feed.memory(), encode(Renewed(at=moment(now), was=feed.last.epoch)))
 
     @inlineCallbacks
-    def _read(self, room: str, attended: _Attended) -> Generator[Deferred[Any], Any, None]:
+    def _read(self, room: str, attended: Attended) -> Generator[Deferred[Any], Any, None]:
         """Read ``room`` anew, after a reading that is under way; fires when its listeners were told.
 
         Fails with `Unavailable`, and then it is tried again by itself.
@@ -329,12 +334,12 @@ class Hub:
         finally:
             attended.reading.release()
 
-    def _read_again(self, room: str, attended: _Attended) -> None:
+    def _read_again(self, room: str, attended: Attended) -> None:
         attended.retry = None
         if self._rooms.get(room) is attended:
             self._read(room, attended).addErrback(_tried_again_later)
 
-    def _heard(self, room: str, attended: _Attended, position: Position, body: bytes) -> None:
+    def _heard(self, room: str, attended: Attended, position: Position, body: bytes) -> None:
         """Take what the broker tells.  While the feed has a hole, it only holds it."""
         entries = attended.feed.hear(position, body)
         if attended.loading is not None or self._rooms.get(room) is not attended:
@@ -344,7 +349,7 @@ class Hub:
         elif attended.feed.hole and not attended.reading.locked and attended.retry is None:
             self._read_again(room, attended)
 
-    def _tell(self, room: str, attended: _Attended, caught: Caught) -> None:
+    def _tell(self, room: str, attended: Attended, caught: Caught) -> None:
         entries = caught.entries
         if caught.anew:
             # Another log, or talk that is lost: listeners come again and are told what holds now.
@@ -361,12 +366,13 @@ class Hub:
             except Exception:
                 self.log.failure("Something that follows the hub broke")
         attended.awaiting.hear(entries)
-        if any(isinstance(item.event, Closed) for item in entries):
+        kinds = {type(item.event) for item in entries}
+        if Closed in kinds:
             self.outbox.end(room, GOODBYES["room-closed"])
-        if any(isinstance(item.event, Forgotten) for item in entries):
+        if Forgotten in kinds:
             self._drop(room)
 
-    def _begin_digest(self, room: str, attended: _Attended) -> None:
+    def _begin_digest(self, room: str, attended: Attended) -> None:
         if attended.digest is not None:
             attended.digest.stop()
         people = attended.feed.room.people
@@ -375,11 +381,11 @@ class Hub:
     def _tell_here(self, room: str, here: Here) -> None:
         self.outbox.put(room, [here])
 
-    def _until(self, room: str, position: Position, body: bytes, once: str | None) -> Deferred[None]:
-        """Fires when this process has heard ``position``; fails with `Unavailable` if ``body`` is not what it is."""
+    def _until(self, position: Position, room: str, body: bytes, once: str | None) -> Deferred[Position]:
+        """Fires with ``position`` when this process has heard it; fails with `Unavailable` if it is not ``body``."""
         attended = self._rooms.get(room)
         if attended is None or reached(attended.feed.last, position):
-            return succeed(None)
+            return succeed(position)
         late = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
 
         def ended(result: Any) -> Any:
@@ -387,11 +393,11 @@ class Hub:
                 late.cancel()
             return result
 
-        return attended.awaiting.add(position, body, once).addBoth(ended)
+        return attended.awaiting.add(position, body, once).addBoth(ended).addCallback(lambda _: position)
 
     # Letting go.
 
-    def _linger(self, room: str, attended: _Attended) -> None:
+    def _linger(self, room: str, attended: Attended) -> None:
         if attended.linger is not None and attended.linger.active():
             attended.linger.cancel()
         attended.linger = None
@@ -399,7 +405,7 @@ class Hub:
             linger = self._limits.feed_linger if attended.feed.room.exists else _UNOPENED
             attended.linger = self._clock.callLater(linger, self._let_go, room, attended)
 
-    def _let_go(self, room: str, attended: _Attended) -> None:
+    def _let_go(self, room: str, attended: Attended) -> None:
         attended.linger = None
         if self._rooms.get(room) is not attended:
             return

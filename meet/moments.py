@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -31,7 +32,7 @@ def moment(seconds: float) -> str:
     """Write ``seconds`` since 1970 as a moment, cut to whole milliseconds."""
     # A float can lie just under the millisecond that it was read from.
     whole, rest = divmod(math.floor(seconds * 1000 + 0.001), 1000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_second(whole)}.{rest:03d}Z"
 
 
 def seconds(text: str) -> float:
@@ -43,6 +44,12 @@ def seconds(text: str) -> float:
     if when.tzinfo is None:
         raise ValueError(f"{text!r} has no zone")
     return when.timestamp()
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    # Kept: all that happens in one second begins alike, and so do the ends of the rooms here.
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def clock_time(seconds: float) -> str:

@@ -131,6 +131,9 @@ def clean(text: str) -> str:
     """Bring text to NFC on one line: breaks and tabs become spaces, control and
     bidi-override characters and lone surrogates go; ends are stripped.
     """
+    if text.isprintable():
+        # Nothing in it would go or be put right (what Python prints is no control, format or break).
+        return unicodedata.normalize("NFC", text).strip()
     spaced = "".join(" " if character in "\t\n\v\f\r\x85\u2028\u2029" else character for character in text)
     kept = "".join(
         character

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
 from meet.commands import Command, GiveUp, Leave, Rename, Return, Say
 from meet.errors import GOODBYES, Goodbye, Refused
@@ -46,6 +47,24 @@ class Session:
     who is lost here has left only if no other process stands for them.
     """
 
+    __slots__ = (
+        "_expiry",
+        "_known",
+        "_listeners",
+        "_owner",
+        "_reached",
+        "_release",
+        "_says",
+        "_since",
+        "_turns",
+        "away",
+        "feed",
+        "id",
+        "over",
+        "token",
+        "via",
+    )
+
     def __init__(
         self, owner: Sessions, feed: Feed, release: Callable[[], None], identity: str, via: str, token: str
     ) -> None:
@@ -55,12 +74,14 @@ class Session:
         self.token = token
         self.over = False
         self.away: float | None = None
-        self.reached = feed.reached()
+        self._reached: Position | None = None
+        self._since = owner.clock.seconds()
         self._owner = owner
         self._release = release
         self._listeners: dict[IListener, None] = {}
         self._turns = Turns()
-        self._says = Bucket(owner.limits.says_per_participant, _SAYS_SPAN)
+        # Made for the first line: most people read.
+        self._says: Bucket | None = None
         self._expiry: IDelayedCall | None = None
         self._known = self.person
 
@@ -79,6 +100,15 @@ class Session:
         """The nick they go by now; empty once they have left."""
         person = self.person
         return person.nick if person else ""
+
+    @property
+    def reached(self) -> Position | None:
+        """How far a connection that was lost had surely heard: what came after their coming, if none was."""
+        return self._reached or self.feed.reached(self._since)
+
+    @reached.setter
+    def reached(self, position: Position | None) -> None:
+        self._reached = position
 
     @property
     def listeners(self) -> Sequence[IListener]:
@@ -101,11 +131,12 @@ class Session:
             standing = self.feed.said(self.id, command.ref)
             if standing is not None:
                 return succeed(standing)
-            now = self._owner.clock.seconds()
-            if not self._says.take(now):
-                most = self._owner.limits.says_per_participant
+            most = self._owner.limits.says_per_participant
+            if self._says is None:
+                self._says = Bucket(most, _SAYS_SPAN)
+            if not self._says.take(self._owner.clock.seconds()):
                 return _refused("too-fast", f"That was too fast: {most} lines in {_SAYS_SPAN:.0f} seconds are enough.")
-            return self._turns.together(lambda: self._ask(command))
+            return self._turns.together(lambda: self._say(command))
         return self._turns.alone(lambda: self._ask(command))
 
     def leave(self, because: str = "left") -> Deferred[Position]:
@@ -194,6 +225,17 @@ class Session:
 
     def _stand_again(self) -> None:
         self.stand().addErrback(self._owner.broken)
+
+    def _say(self, command: Say) -> Deferred[Position]:
+        """As `_ask`, without a step between where all is well: every line comes this way."""
+        if self.over:
+            return self._ask(command)
+        return self._owner.hub.ask(self.room, self.id, command).addErrback(self._not_said, command)
+
+    def _not_said(self, failure: Failure, command: Say) -> Failure | Deferred[Position]:
+        if failure.check(Refused) and failure.value.code == "not-here":
+            return self._ask(command)
+        return failure
 
     @inlineCallbacks
     def _ask(self, command: Command) -> Generator[Deferred[Any], Any, Position]:

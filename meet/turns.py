@@ -22,13 +22,14 @@ class Turns:
     __slots__ = ("_alone", "_queue", "_together")
 
     def __init__(self) -> None:
-        self._queue: deque[tuple[bool, Callable[[], Deferred[Any]], Deferred[Any]]] = deque()
+        # A queue while something waits, which is seldom: an empty one takes more room than all the rest.
+        self._queue: deque[tuple[bool, Callable[[], Deferred[Any]], Deferred[Any]]] | None = None
         self._together = 0
         self._alone = False
 
     def __len__(self) -> int:
         """How many have not ended."""
-        return len(self._queue) + self._together + self._alone
+        return len(self._queue or ()) + self._together + self._alone
 
     def together(self, ask: Callable[[], Deferred[_T]]) -> Deferred[_T]:
         """Begin ``ask`` beside others of its kind; fires and fails as it does."""
@@ -46,6 +47,8 @@ class Turns:
 
     def _wait(self, alone: bool, ask: Callable[[], Deferred[_T]]) -> Deferred[_T]:
         done: Deferred[_T] = Deferred()
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append((alone, ask, done))
         return done
 
@@ -61,4 +64,6 @@ class Turns:
             else:
                 self._together += 1
             maybeDeferred(ask).addBoth(self._ended).chainDeferred(done)
+        if not self._queue:
+            self._queue = None
         return result

@@ -1,6 +1,6 @@
 """The one thread that writes for the local broker: many jobs to a commit.
 
-Jobs are queued by the reactor's thread.  The scribe takes all that are waiting, does them
+Jobs are queued by the reactor's thread, those of one turn together.  The scribe takes all that are waiting, does them
 in order in one transaction, commits, and only then lets the reactor's thread tell their
 results, in the same order.
 
@@ -66,7 +66,8 @@ class Scribe:
         self._age = 1
         self._failed_age = 0
         self._failing = False
-        self._queue: SimpleQueue[tuple[int, Job] | None] = SimpleQueue()
+        self._gathered: list[tuple[int, Job]] = []
+        self._queue: SimpleQueue[list[tuple[int, Job]] | None] = SimpleQueue()
         self._stopped: Deferred[None] = Deferred()
         self._thread = Thread(target=self._run, name="meet-broker-scribe", daemon=True)
 
@@ -76,10 +77,14 @@ class Scribe:
 
     def put(self, job: Job) -> None:
         """Queue ``job``; call from the reactor's thread."""
-        self._queue.put((self._age, job))
+        self._gathered.append((self._age, job))
+        if len(self._gathered) == 1:
+            # At the turn's end: the scribe would otherwise be woken for the first, and commit it alone.
+            self._threads.callFromThread(self._hand_over)
 
     def stop(self) -> Deferred[None]:
         """Do what is queued, close the file, and fire."""
+        self._hand_over()
         self._queue.put(None)
         return self._stopped
 
@@ -94,6 +99,11 @@ class Scribe:
         for job in outcome.undone:
             job.failed(Unavailable("Meet cannot write to its disk at the moment; come again."))
 
+    def _hand_over(self) -> None:
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            self._queue.put(gathered)
+
     def _end(self) -> None:
         self._thread.join()
         self._stopped.callback(None)
@@ -103,25 +113,28 @@ class Scribe:
     def _run(self) -> None:
         going = True
         while going:
-            taken = self._take()
-            going = None not in taken
-            self._threads.callFromThread(self._tell, self._write([each for each in taken if each is not None]))
+            taken, going = self._take()
+            self._threads.callFromThread(self._tell, self._write(taken))
         try:
             self._file.close()
         except Exception:
             self._log.failure("Closing the log failed")
         self._threads.callFromThread(self._end)
 
-    def _take(self) -> list[tuple[int, Job] | None]:
-        taken: list[tuple[int, Job] | None] = []
-        if not self._file.more_to_sweep:
-            taken.append(self._queue.get())
-        while len(taken) < JOBS_IN_COMMIT and None not in taken[-1:]:
+    def _take(self) -> tuple[list[tuple[int, Job]], bool]:
+        """What is to be done next, and whether more may come."""
+        taken: list[tuple[int, Job]] = []
+        wait = not self._file.more_to_sweep
+        while len(taken) < JOBS_IN_COMMIT:
             try:
-                taken.append(self._queue.get_nowait())
+                gathered = self._queue.get(block=wait)
             except Empty:
                 break
-        return taken
+            if gathered is None:
+                return taken, False
+            taken += gathered
+            wait = False
+        return taken, True
 
     def _write(self, batch: list[tuple[int, Job]]) -> _Outcome:
         jobs = [job for age, job in batch if age > self._failed_age]

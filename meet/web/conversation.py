@@ -74,6 +74,24 @@ class Conversation:
     format = SOCKET
     skips = ""
 
+    __slots__ = (
+        "_asks",
+        "_bad",
+        "_close",
+        "_feed",
+        "_house",
+        "_over",
+        "_pause",
+        "_paused",
+        "_session",
+        "_under_way",
+        "_visit",
+        "_waiting",
+        "_working",
+        "_write",
+        "heard",
+    )
+
     def __init__(
         self,
         house: House,
@@ -83,7 +101,7 @@ class Conversation:
         pause: Callable[[bool], None],
     ) -> None:
         self._house = house
-        self._visit = visit
+        self._visit: Visit | None = visit
         self._write = write
         # `IListener.heard`, without a step between: whoever is gone listens to nothing.
         self.heard = write
@@ -92,27 +110,38 @@ class Conversation:
         self._paused = False
         self._feed: Feed | None = None
         self._session: Session | None = None
-        self._waiting: deque[bytes] = deque()
+        # What follows is made when the first message comes: most people read.
+        self._waiting: deque[bytes] | None = None
+        self._bad: Bucket | None = None
+        self._asks: Bucket | None = None
         self._under_way = 0
         self._working = False
         self._over = False
-        limits = house.limits
-        self._bad = Bucket(limits.bad_input_per_connection, _MINUTE)
-        self._asks = Bucket(limits.commands_per_connection, _COMMANDS_SPAN)
 
     def begin(self) -> None:
         """Come in; once, before all else."""
-        Deferred.fromCoroutine(self._enter()).addErrback(self._broken)
+        visit, self._visit = self._visit, None
+        assert visit is not None
+        Deferred.fromCoroutine(self._enter(visit)).addErrback(self._broken)
 
     def count(self) -> None:
         """Count a frame, of whatever kind: a ping, or a piece of a message, costs us as much as an ask."""
-        if not self._over and not self._asks.take(self._house.clock.seconds()):
+        if self._over:
+            return
+        if self._asks is None:
+            self._asks = Bucket(self._house.limits.commands_per_connection, _COMMANDS_SPAN)
+        if not self._asks.take(self._house.clock.seconds()):
             self.end(GOODBYES["too-fast"])
 
     def take(self, payload: bytes) -> None:
         """Take one text from the client."""
         if self._over:
             return
+        if self._waiting is None:
+            if self._may_take() and not self._working:
+                self._take(payload)
+                return
+            self._waiting = deque()
         if len(self._waiting) >= _WAITING:
             self.end(GOODBYES["too-fast"])
         else:
@@ -141,7 +170,7 @@ class Conversation:
         if self._over:
             return
         self._over = True
-        self._waiting.clear()
+        self._waiting = None
         if self._paused:
             # The other side's close must still be read.
             self._paused = False
@@ -149,11 +178,11 @@ class Conversation:
         if self._session is not None:
             self._session.detach(self)
         elif self._feed is not None:
-            self._house.hub.ignore(self._visit.room, self)
+            self._house.hub.ignore(self._feed.name, self)
 
-    async def _enter(self) -> None:
+    async def _enter(self, visit: Visit) -> None:
         try:
-            feed, since = await self._come_in()
+            feed, since = await self._come_in(visit)
         except Refused as refused:
             self._turn_away(refused)
             return
@@ -167,8 +196,8 @@ class Conversation:
         self._tell(views.welcome(feed, self._house.limits, now, self._session, since))
         self._work()
 
-    async def _come_in(self) -> tuple[Feed, Since | None]:
-        visit, hub = self._visit, self._house.hub
+    async def _come_in(self, visit: Visit) -> tuple[Feed, Since | None]:
+        hub = self._house.hub
         if visit.nick or visit.token:
             session = await self._house.sessions.join(
                 visit.room,
@@ -202,13 +231,18 @@ class Conversation:
         if self._working:
             return
         self._working = True
-        while self._feed is not None and self._waiting and self._under_way < _UNDER_WAY and not self._over:
+        while self._waiting and self._may_take():
             self._take(self._waiting.popleft())
         self._working = False
-        paused = len(self._waiting) > 0 and not self._over
+        if not self._waiting:
+            self._waiting = None
+        paused = self._waiting is not None and not self._over
         if paused != self._paused:
             self._paused = paused
             self._pause(paused)
+
+    def _may_take(self) -> bool:
+        return self._feed is not None and self._under_way < _UNDER_WAY and not self._over
 
     def _take(self, payload: bytes) -> None:
         try:
@@ -245,7 +279,11 @@ class Conversation:
     def _refuse(self, refused: Refused, ref: str, *, bad: bool = False) -> None:
         ref = ref[: self._house.limits.characters_in_ref]
         self._tell({"kind": "refused", "ref": ref, "code": refused.code, "detail": refused.detail})
-        if bad and not self._bad.take(self._house.clock.seconds()):
+        if not bad:
+            return
+        if self._bad is None:
+            self._bad = Bucket(self._house.limits.bad_input_per_connection, _MINUTE)
+        if not self._bad.take(self._house.clock.seconds()):
             self.end(GOODBYES["bad-input"])
 
     def _tell(self, value: object) -> None:

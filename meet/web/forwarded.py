@@ -9,6 +9,7 @@ pure: headers and addresses come in as text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from meet.web.security import host_name
@@ -55,6 +56,7 @@ def host(forwarded_host: str) -> str:
     return host_name(forwarded_host.rpartition(",")[2].strip())
 
 
+@lru_cache(maxsize=1024)
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
     """The address in ``text``, which may have a port; None if there is none that can be read."""
     text = text.strip().strip('"')
