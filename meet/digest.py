@@ -1,7 +1,7 @@
 """Comings and goings of one room, gathered: a join costs the same in a room of ten and of ten thousand.
 
 Changes of 250 ms become one `Here`.  Somebody who comes and goes within it, or goes and is
-back, is not mentioned.  Above ``names-in-here`` people only the count is told.
+back, is not mentioned.  Above ``names-in-here`` people only the count is told, once a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from meet.limits import Limits
 from meet.roster import Roster
 
 GATHER = 0.25
-"""Seconds for which changes are gathered."""
+GATHER_COUNT = 1.0
+"""Seconds for which changes are gathered, and for which they are while only the count is told:
+a hall that comes in would otherwise have itself told to all who are in already, all the time."""
 
 
 class Digest:
@@ -54,7 +56,8 @@ class Digest:
         else:
             self._nicks[identity] = nick
         if self._call is None:
-            self._call = self._clock.callLater(GATHER, self._flush)
+            many = len(self._nicks) > self._limits.names_in_here
+            self._call = self._clock.callLater(GATHER_COUNT if many else GATHER, self._flush)
 
     def _flush(self) -> None:
         self._call = None

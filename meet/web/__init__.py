@@ -11,7 +11,10 @@ module            what it is
 ``asking``        what every route needs: a room, a place in it, a safe way to wait
 ``api``           the routes of programs
 ``stream``        hearing by HTTP: event streams and long-poll
-``socket``        hearing and asking by WebSocket: Autobahn's part
+``handshake``     the opening of a WebSocket, judged and answered
+``websocket``     Autobahn's WebSocket, made light
+``pings``         signs of life of all WebSockets, by one timer
+``socket``        hearing and asking by WebSocket: the connection's part
 ``conversation``  hearing and asking by WebSocket: the room's part
 ``formats``       entries as frames, events and pairs, written once for all
 ``pages``         the routes of people: links and forms, without scripts

@@ -22,7 +22,6 @@ from meet.web.socket import RoomSockets
 from meet.web.stream import Streams
 from meet.web.transcript import Transcripts
 
-
 _SOCKET = re.compile(rb"/api/v1/rooms/([A-Za-z0-9_-]+)/socket\Z")
 
 

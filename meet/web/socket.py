@@ -47,13 +47,14 @@ class RoomSocket(LightWebSocket):
         self._release = release
         self._pinged = False
 
-    def open(self, visit: Visit) -> None:
-        """Come in, for ``visit``, once connected."""
+    def open(self, answer: bytes, visit: Visit) -> None:
+        """Give the handshake's ``answer`` and come in, for ``visit``, once connected."""
         self._site.connections.add(self)
         house = self.factory.house
         self._writer = Writer(self.transport, house.clock, house.limits, self._slow)
         self._conversation = Conversation(house, visit, self._writer.write, self._close, self._pause)
         self.factory.pings.add(self)
+        self._writer.write(answer)
         self._conversation.begin()
 
     def dataReceived(self, data: bytes) -> None:
@@ -87,6 +88,8 @@ class RoomSocket(LightWebSocket):
         self._release()
         self._site.lost(self)
         super().connectionLost(reason)
+        # They know this one; apart, each is free as soon as nobody needs it.
+        del self._conversation, self._writer
 
     def ping(self) -> None:
         """As `meet.web.pings.Pinged` says."""
@@ -192,6 +195,5 @@ class _Takeover(Resource):
         else:
             transport.protocol = socket
         socket.makeConnection(transport)
-        transport.write(self._answer)
-        socket.open(self._visit)
+        socket.open(self._answer, self._visit)
         return NOT_DONE_YET
