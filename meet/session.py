@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -232,10 +232,10 @@ class Session:
             return self._ask(command)
         return self._owner.hub.ask(self.room, self.id, command).addErrback(self._not_said, command)
 
-    def _not_said(self, failure: Failure, command: Say) -> Failure | Deferred[Position]:
-        if failure.check(Refused) and failure.value.code == "not-here":
+    def _not_said(self, failure: Failure, command: Say) -> Deferred[Position]:
+        if isinstance(failure.value, Refused) and failure.value.code == "not-here":
             return self._ask(command)
-        return failure
+        return fail(failure)
 
     @inlineCallbacks
     def _ask(self, command: Command) -> Generator[Deferred[Any], Any, Position]:

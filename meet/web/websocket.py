@@ -10,7 +10,7 @@ judge, as before.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
@@ -59,26 +59,30 @@ class LightWebSocket(WebSocketServerProtocol):
 
     transport: Any
     factory: Any
-    log: ClassVar[Any] = _Quiet()
+    log: Any = _Quiet()
 
     # What Autobahn sets for each connection when it begins, and seldom changes.
     state = WebSocketProtocol.STATE_OPEN
     send_state = WebSocketProtocol.SEND_STATE_GROUND
     websocket_version = 13
     data = b""
-    send_queue = ()
+    send_queue: Any = ()
     triggered = False
     inside_message = False
     current_frame: Any = None
-    trackedTimings = None
+    trackedTimings: Any = None
     trafficStats = TrafficStats()
     is_open = is_closed = _Nobody()
     closedByMe = failedByMe = droppedByMe = wasClean = False
     wasMaxFramePayloadSizeExceeded = wasMaxMessagePayloadSizeExceeded = False
     wasServerConnectionDropTimeout = wasOpenHandshakeTimeout = wasCloseHandshakeTimeout = False
     wasServingFlashSocketPolicyFile = False
-    wasNotCleanReason = None
-    localCloseCode = localCloseReason = remoteCloseCode = remoteCloseReason = None
+    wasNotCleanReason: Any = None
+    message_data: Any = None
+    localCloseCode: Any = None
+    localCloseReason: Any = None
+    remoteCloseCode: Any = None
+    remoteCloseReason: Any = None
     openHandshakeTimeoutCall = closeHandshakeTimeoutCall = None
     autoPingTimeoutCall = autoPingPending = autoPingPendingCall = None
     _perMessageCompress = None
@@ -100,7 +104,7 @@ class LightWebSocket(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone, whatever the reason."""
-        WebSocketProtocol._connectionLost(self, reason)
+        WebSocketProtocol._connectionLost(self, str(reason.value))
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes: whole texts at once, and let Autobahn read the rest."""
