@@ -108,6 +108,7 @@ class Session:
 
     @reached.setter
     def reached(self, position: Position | None) -> None:
+        """Note it of a connection that was lost."""
         self._reached = position
 
     @property
