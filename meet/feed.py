@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from meet.events import Entry, Left, Position, Presence, Said
@@ -170,9 +171,10 @@ class Feed:
         """What a listener that last heard ``after`` has missed: settings as they are now, and talk."""
         last = self.last
         if after is None or last is None or after.epoch != last.epoch or not self._floor <= after.seq <= last.seq:
-            newest = self._limits.entries_on_joining
-            return Since(False, list(self._said)[-newest:])
-        missed = [item for item in self._said if item.position.seq > after.seq]
+            newest = list(islice(reversed(self._said), self._limits.entries_on_joining))
+            return Since(False, newest[::-1])
+        # From the end: most have missed little.
+        missed = list(takewhile(lambda item: item.position.seq > after.seq, reversed(self._said)))
         missed.extend(item for item in self._settings.values() if item.position.seq > after.seq)
         missed.sort(key=_number)
         return Since(True, missed)

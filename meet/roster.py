@@ -57,6 +57,10 @@ class Roster:
         """Every key that is held, and by whom: also a nick that its holder no longer uses."""
         return iter(self._by_key.items())
 
+    def nicks(self, identity: str) -> list[Participant]:
+        """The participant with this id, once under each nick they hold, the newest last."""
+        return [self._by_key[key] for key in self._keys.get(identity, ())]
+
     def skeletons(self) -> frozenset[str]:
         """Every nick that is held, as it is compared."""
         return frozenset(key.removeprefix("who:") for key in self._by_key)

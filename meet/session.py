@@ -260,10 +260,8 @@ class Session:
         if self.over:
             raise Refused("not-here", f"You are not in {self.room}.")
         hub = self._owner.hub
-        current = who_key(self.nick) if self.nick else ""
-        for key, person in list(self.feed.room.people.held()):
-            if person.id == self.id and key != current:
-                yield hub.ask(self.room, self.id, GiveUp(nick=person.nick))
+        for former in self.feed.room.people.nicks(self.id)[:-1]:
+            yield hub.ask(self.room, self.id, GiveUp(nick=former.nick))
         position: Position = yield hub.ask(self.room, self.id, Leave(because=because))
         self.end(GOODBYES["left"])
         return position

@@ -53,6 +53,15 @@ class DigestTests(SynchronousTestCase):
         self.clock.advance(0.25)
         assert self.told[1:] == [Here(3, ["dan"], [])]
 
+    def test_a_hall_is_told_its_count_once_a_second(self) -> None:
+        self.take(*(joined(f"p{number}") for number in range(200)))
+        self.clock.advance(0.25)
+        assert self.told == [Here(201, [], [])]
+        for number in range(200, 204):
+            self.take(joined(f"p{number}"))
+            self.clock.advance(0.25)
+        assert self.told[1:] == [Here(205, [], [])]
+
     def test_who_comes_and_goes_is_not_mentioned(self) -> None:
         self.take(joined("bob"), left("bob"), left("ann"), joined("ann"))
         self.clock.advance(1)

@@ -51,6 +51,14 @@ class Rosters(SynchronousTestCase):
         assert roster.skeletons() == {"bob", "cy"}
         assert self.here(roster) == ["Bob", "Cy"]
 
+    def test_all_nicks_of_one_are_told_the_newest_last(self) -> None:
+        roster = Roster()
+        roster.came(joined("1", "Ann"), at(1))
+        roster.came(joined("2", "Bob"), at(2))
+        roster.came(renamed("1", "Anna", "Ann"), at(3))
+        assert [person.nick for person in roster.nicks("1")] == ["Ann", "Anna"]
+        assert roster.nicks("3") == []
+
     def test_giving_up_the_newer_nick_leaves_them_under_the_older(self) -> None:
         roster = Roster()
         roster.came(joined("1", "Ann"), at(1))
