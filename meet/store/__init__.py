@@ -4,6 +4,8 @@
 module         what it is
 =============  =====================================================================
 ``sql``        `meet.interfaces.IStore` over SQLAlchemy: SQLite, PostgreSQL, MySQL
+``archive``    what is done to its tables, on one connection
+``dialects``   what differs between the databases
 ``tables``     the tables that it keeps, and how wide their columns are
 ``migrations`` how those tables came to be, step by step (Alembic, package data)
 =============  =====================================================================

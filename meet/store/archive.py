@@ -19,16 +19,14 @@ from typing import Any
 import msgspec
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Insert, Table, and_, delete, func, select, update
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, update
 
 from meet.events import KINDS, Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
 from meet.interfaces import Record
 from meet.look import Look
 from meet.moments import DAY
-from meet.store.tables import ENTRIES, FORGOTTEN, ROOMS, fit
+from meet.store.dialects import alone, insert_or_ignore, insert_or_replace
+from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, ROOMS, fit
 from meet.wire import decode_event, entry
 
 GRAVE_KEPT = 7 * DAY
@@ -38,7 +36,6 @@ _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 # Talk is what has no key (`meet.events`); a class cannot be asked for that without an event.
 _TALK = [kind.__name__.lower() for kind in KINDS if kind.key is Event.key and kind is not Forgotten]
 _NUMBERED = ["room", "epoch", "seq"]
-_SAYS = [column.name for column in ENTRIES.c if column.name not in _NUMBERED]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
 
@@ -53,12 +50,16 @@ _kind = msgspec.json.Decoder(_Kind)
 def upgrade(connection: Connection) -> None:
     """Bring the tables up to this version.
 
-    Raises `alembic.util.CommandError` if they were made by a newer one.
+    Raises `alembic.util.CommandError` if they were made by a newer one, `ValueError` with a
+    sentence if they are somebody else's.
     """
     config = Config()
     config.set_main_option("script_location", "meet.store:migrations")
     config.attributes["connection"] = connection
-    with _one_upgrade:
+    with _one_upgrade, alone(connection):
+        there = set(inspect(connection).get_table_names())
+        if "alembic_version" not in there and (strange := there & set(METADATA.tables)):
+            raise ValueError(f"The database has a table {min(strange)} that is not Meet's: name one of Meet's own.")
         command.upgrade(config, "head")
 
 
@@ -241,32 +242,21 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     """Insert the ``rows`` that are not there yet; the answer counts truly only for a single row."""
     if not rows:
         return 0
-    return connection.execute(_insert_or_ignore(connection.dialect.name, table), rows).rowcount
+    values = rows if len(rows) > 1 else rows[0]
+    # SQLAlchemy does not ask psycopg for the count of an INSERT by itself (seen in 2.1.9).
+    counting = {"preserve_rowcount": True}
+    return connection.execute(
+        insert_or_ignore(connection.dialect.name, table), values, execution_options=counting
+    ).rowcount
 
 
 def _put(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Insert ``rows`` into the entries, in place of others of their numbers."""
     if rows:
-        connection.execute(_insert_or_replace(connection.dialect.name), rows)
+        connection.execute(insert_or_replace(connection.dialect.name, ENTRIES, _NUMBERED), rows)
 
 
 def _replace(connection: Connection, row: dict[str, Any]) -> bool:
     """Let ``row`` stand in place of another of its number; whether there was one that is not the same."""
     same = and_(*(ENTRIES.c[name] == row[name] for name in _NUMBERED))
     return connection.execute(update(ENTRIES).where(same, ENTRIES.c.body != row["body"]).values(row)).rowcount > 0
-
-
-def _insert_or_replace(dialect: str) -> Insert:
-    if dialect in ("mysql", "mariadb"):
-        given = mysql_insert(ENTRIES)
-        return given.on_duplicate_key_update({name: given.inserted[name] for name in _SAYS})
-    insert = postgresql_insert(ENTRIES) if dialect == "postgresql" else sqlite_insert(ENTRIES)
-    return insert.on_conflict_do_update(index_elements=_NUMBERED, set_={name: insert.excluded[name] for name in _SAYS})
-
-
-def _insert_or_ignore(dialect: str, table: Table) -> Insert:
-    if dialect in ("mysql", "mariadb"):
-        return table.insert().prefix_with("IGNORE")
-    if dialect == "postgresql":
-        return postgresql_insert(table).on_conflict_do_nothing()
-    return sqlite_insert(table).on_conflict_do_nothing()

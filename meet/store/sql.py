@@ -12,20 +12,18 @@ emptied.  The archive holds only rooms that live, so it stays small.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, NoSuchModuleError, ProgrammingError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
@@ -35,16 +33,14 @@ from meet.interfaces import IStore, Record
 from meet.limits import Limits
 from meet.look import Look
 from meet.store import archive
+from meet.store.dialects import THREADS, address_of, changing, clashed, engine_for, reading
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
-# The drivers that Meet names in its documentation; a URL can name another after a plus sign.
-_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-_FILE = "archive.sqlite3"
-_THREADS = 4  # one records, the others read pages of history
-_BUSY = 5.0  # seconds that one statement waits for another process's transaction
 _WAITING_MOST = 1000  # pieces of work; a database this far behind is as good as away
+_TRIES = 5  # of a transaction that another one was in the way of
+_PATIENCE = 10.0  # seconds that somebody who reads waits; what is recorded is waited for
 
 _T = TypeVar("_T")
 
@@ -54,7 +50,7 @@ def make_store(url: str, *, data: Path, clock: IReactorTime, limits: Limits) -> 
 
     Raises `ValueError` with one sentence if ``url`` is none, or its driver is not installed.
     """
-    return SqlStore(_engine(_address(url, data)), clock)
+    return SqlStore(engine_for(address_of(url, data)), clock)
 
 
 @implementer(IStore)
@@ -63,6 +59,7 @@ class SqlStore:
 
     def __init__(self, engine: Engine, clock: IReactorTime) -> None:
         self._engine = engine
+        self._reading = reading(engine)
         self._clock = clock
         self._is_file = engine.dialect.name == "sqlite"
         self._pool: ThreadPool | None = None
@@ -74,7 +71,7 @@ class SqlStore:
         Fails with `ValueError` where an operator must mend something, with `Unavailable`
         where a server is away.
         """
-        self._pool = ThreadPool(1, 1 if self._is_file else _THREADS, name="meet-store")
+        self._pool = ThreadPool(1, 1 if self._is_file else THREADS, name="meet-store")
         self._pool.start()
         done = self._run(self._prepare)
         done.addErrback(self._not_started)
@@ -97,8 +94,7 @@ class SqlStore:
         now = self._clock.seconds()
 
         def work() -> None:
-            with self._engine.begin() as connection:
-                forgot = archive.keep(connection, records, now)
+            forgot = self._transaction(lambda connection: archive.keep(connection, records, now))
             if forgot and self._is_file:
                 self._leave_no_bytes()
 
@@ -122,10 +118,38 @@ class SqlStore:
 
     def _look(self, work: Callable[[Connection], _T]) -> Deferred[_T]:
         def look() -> _T:
-            with self._engine.begin() as connection:
+            with self._reading.begin() as connection:
                 return work(connection)
 
-        return self._run(look)
+        return self._in_time(self._run(look))
+
+    def _transaction(self, work: Callable[[Connection], _T]) -> _T:
+        """Do ``work`` in one transaction, again where others were in its way."""
+        for _ in range(_TRIES - 1):
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not clashed(error):
+                    raise
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _in_time(self, done: Deferred[_T]) -> Deferred[_T]:
+        """What ``done`` fires with, or `Unavailable` when that takes too long; the work itself goes on."""
+        answer: Deferred[_T] = Deferred()
+        done.addCallbacks(answer.callback, answer.errback)
+        # A server that stands still keeps its connections open, and would be waited for without end.
+        late = self._clock.callLater(_PATIENCE, answer.cancel)
+
+        def ended(result: _T | Failure) -> Any:
+            if late.active():
+                late.cancel()
+            elif isinstance(result, Failure) and isinstance(result.value, CancelledError):
+                raise Unavailable("The archive does not answer.")
+            return result
+
+        return answer.addBoth(ended)
 
     def _run(self, work: Callable[[], _T]) -> Deferred[_T]:
         if self._pool is None:
@@ -150,8 +174,12 @@ class SqlStore:
     def _prepare(self) -> None:
         if self._is_file:
             self._make_folder()
-        with self._engine.begin() as connection:
-            archive.upgrade(connection)
+        try:
+            with changing(self._engine).begin() as connection:
+                archive.upgrade(connection)
+        except ProgrammingError as error:
+            # What a user may not do, or tables of somebody else's.
+            raise ValueError(f"The archive cannot be prepared: {_sentence(error)}") from None
 
     def _make_folder(self) -> None:
         folder = Path(self._engine.url.database or "").parent
@@ -194,68 +222,13 @@ def _honestly(work: Callable[[], _T]) -> _T:
     except (DataError, IntegrityError, ProgrammingError):
         raise
     except (DatabaseError, NoConnection) as error:
-        # The statement's values are people's words: only the driver's own sentence goes on.
-        raise Unavailable(f"{getattr(error, 'orig', None) or type(error).__name__}.") from None
+        raise Unavailable(_sentence(error)) from None
 
 
-def _address(url: str, data: Path) -> URL:
-    """Read ``url``; a file of SQLite becomes absolute, for twistd may change its folder."""
-    dialect, _, rest = url.partition(":")
-    if dialect == "sqlite" and rest in ("", "//", "///"):
-        return URL.create("sqlite", database=str((data / _FILE).absolute()))
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise ValueError("The store's URL looks like sqlite:////path or postgresql://user@host/name.") from None
-    if address.get_backend_name() == "sqlite":
-        return address.set(database=str(Path(address.database or _FILE).absolute()))
-    if dialect.startswith(("mysql", "mariadb")):
-        address = address.update_query_dict({"charset": "utf8mb4"})
-    return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
-
-
-def _engine(address: URL) -> Engine:
-    if address.get_backend_name() == "sqlite":
-        engine = create_engine(address, hide_parameters=True, connect_args={"timeout": _BUSY})
-        event.listen(engine, "connect", _prepare_file)
-        event.listen(engine, "begin", _begin)
-        return engine
-    try:
-        # Serializable, so that a record which comes late cannot pass its room's forgetting.
-        return create_engine(
-            address, hide_parameters=True, isolation_level="SERIALIZABLE", pool_pre_ping=True, pool_size=_THREADS
-        )
-    except (ImportError, NoSuchModuleError):
-        raise ValueError(f"The database driver for {address.drivername} is not installed.") from None
-
-
-def _prepare_file(connection: Any, _: object) -> None:
-    # Transactions are begun by `_begin`; the driver would begin its own, and later.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    (_, _, path) = cursor.execute("PRAGMA database_list").fetchone()
-    with _alone_in(Path(path).parent) if path else nullcontext():
-        cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA secure_delete = ON")
-    cursor.close()
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until nobody else is in here for this folder.
-
-    Of two that bring a new file into WAL mode at once, one is told at once that it is locked,
-    however long it would wait (seen in SQLite 3.40).
-    """
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
-
-
-def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later can fail half-way in SQLite.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _sentence(error: DatabaseError | NoConnection) -> str:
+    """What the driver says, on one line."""
+    # The statement's values are people's words: only the driver's own sentence goes on.
+    told = getattr(error, "orig", None)
+    # PyMySQL's errors are a number and a sentence; what PostgreSQL adds on further lines can have values.
+    words = told.args[-1] if told is not None and told.args else type(error).__name__
+    return f"{str(words).strip().splitlines()[0].removesuffix('.')}."

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.dialects import mysql
 
 METADATA = MetaData(
     naming_convention={
@@ -25,11 +26,17 @@ METADATA = MetaData(
 # MySQL counts an accent or an emoji as one character, and ``a`` as other than ``A``, only so.
 _MYSQL: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
+
+def _ordered(width: int) -> Any:
+    # The order of bytes, as in the other two: PostgreSQL's own is that of a language.
+    return String(width).with_variant(String(width, collation="C"), "postgresql")
+
+
 ROOMS = Table(
     "rooms",
     METADATA,
-    Column("room", String(40), primary_key=True),
-    Column("epoch", String(16), primary_key=True),
+    Column("room", _ordered(40), primary_key=True),
+    Column("epoch", _ordered(16), primary_key=True),
     Column("title", String(160), nullable=False),
     Column("opened", String(32), nullable=False),
     Column("ends", String(32), nullable=False),
@@ -41,16 +48,18 @@ ROOMS = Table(
 ENTRIES = Table(
     "entries",
     METADATA,
-    Column("room", String(40), primary_key=True),
-    Column("epoch", String(16), primary_key=True),
+    Column("room", _ordered(40), primary_key=True),
+    Column("epoch", _ordered(16), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", String(32), nullable=False),
-    Column("at", String(32), nullable=False),
+    Column("at", _ordered(32), nullable=False),
     Column("by", String(64), nullable=False),
     Column("nick", String(64), nullable=False),
     Column("via", String(32), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    # MySQL's plain ones end at 64 KiB, and a record that could never be kept would hold up all others.
+    Column("text", Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=False),
+    Column("body", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"), nullable=False),
+    Index(None, "room", "epoch", "at", "seq"),
     sqlite_with_rowid=False,
     **_MYSQL,
 )
@@ -59,8 +68,8 @@ ENTRIES = Table(
 FORGOTTEN = Table(
     "forgotten",
     METADATA,
-    Column("room", String(40), primary_key=True),
-    Column("epoch", String(16), primary_key=True),
+    Column("room", _ordered(40), primary_key=True),
+    Column("epoch", _ordered(16), primary_key=True),
     Column("at", BigInteger, nullable=False),
     Index(None, "at"),
     **_MYSQL,

@@ -147,6 +147,28 @@ class StoreContract:
         await store.record(odd)
         assert await self.all_of(store) == pieces(odd[2])
 
+    async def test_every_character_comes_back_as_it_was_said(self):
+        store = await self.started()
+        texts = [
+            "🦉👩‍👩‍👧‍👦🇩🇪",
+            "e\u0301 é",
+            "שלום ‏عربي",
+            "𝔘𝔫𝔦\U0010ffff",
+            "a\x00b",
+            "'\"\\%_;--",
+            "\u2028\u2029",
+            "ÅÅ",
+        ]
+        lines = [said(seq, text, nick="zoë🦉") for seq, text in enumerate(texts, 2)]
+        await store.record([opened(title="Mathe 🦉 für Ängstliche"), *lines])
+        assert await self.all_of(store) == pieces(*lines)
+
+    async def test_a_line_longer_than_any_room_takes_is_kept_whole(self):
+        store = await self.started()
+        line = said(2, "🦉 " * 40_000)
+        await store.record([opened(), line])
+        assert await self.all_of(store) == pieces(line)
+
     async def test_what_is_forgotten_is_gone_and_the_rest_stays(self):
         store = await self.started()
         other = [opened(room="biology"), said(2, "stays", room="biology")]

@@ -8,6 +8,9 @@ module           what it starts
 ``redis``        one Redis: AOF, maxmemory, ACL, TLS, UNIX socket, databases
 ``sentinel``     a Redis, its replicas, and the Sentinels that watch them
 ``cluster``      a Redis Cluster
+``database``     what the next two share: one a process, a database for each test
+``postgresql``   a PostgreSQL, also where the tests run as root
+``mariadb``      a MariaDB
 ``nginx``        nginx with a given configuration
 ``network``      a TCP proxy that can be cut, one-way, slow, and healed
 ===============  ============================================================

@@ -16,7 +16,7 @@ _MYSQL: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_
 
 
 def upgrade() -> None:
-    """Make the three tables."""
+    """Make the three tables; also where MySQL, which undoes no step, was stopped half-way."""
     op.create_table(
         "rooms",
         sa.Column("room", sa.String(40), nullable=False),
@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("ends", sa.String(32), nullable=False),
         sa.Column("closed", sa.String(32), nullable=True),
         sa.PrimaryKeyConstraint("room", "epoch", name="pk_rooms"),
+        if_not_exists=True,
         **_MYSQL,
     )
     op.create_table(
@@ -42,6 +43,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("room", "epoch", "seq", name="pk_entries"),
         sqlite_with_rowid=False,
+        if_not_exists=True,
         **_MYSQL,
     )
     op.create_table(
@@ -50,9 +52,11 @@ def upgrade() -> None:
         sa.Column("epoch", sa.String(16), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("room", "epoch", name="pk_forgotten"),
+        if_not_exists=True,
         **_MYSQL,
     )
-    op.create_index("ix_forgotten_at", "forgotten", ["at"])
+    if "ix_forgotten_at" not in {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("forgotten")}:
+        op.create_index("ix_forgotten_at", "forgotten", ["at"])
 
 
 def downgrade() -> None:
