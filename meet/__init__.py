@@ -8,16 +8,16 @@ floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
        ``listening`` ``supervisor`` ``logs`` ``clock``
-       ``command`` ``__main__``
+       ``command`` ``archiving`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring``                                                each other
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
-       ``attended``
+       ``attended`` ``export`` ``carrying``
 3      ``interfaces``                                                zope.interface
-2      ``feed`` ``look``                                             the rules
+2      ``feed`` ``look`` ``search``                                  the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words
 0      ``events`` ``commands`` ``names`` ``moments`` ``posts``       nothing
        ``errors`` ``version``

@@ -6,7 +6,9 @@
     meet observers                        those for whom the journal is kept
     meet observers --dismiss NAME         keep nothing for that name any more
 
-The law: it changes nothing but what it is told to by ``--dismiss``.  The options that name the
+and of an archive, by `meet.archiving`.
+
+The law: it changes nothing but what it is told to.  The options that name the
 broker are those of ``twistd meet``, also in the environment and the configuration file.  What is
 wrong is told in one sentence on standard error, and the exit code is 1.
 """
@@ -23,6 +25,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import react
 from twisted.python.usage import Options, UsageError
 
+from meet.archiving import WORDS, Archiving
 from meet.broker import broker_for
 from meet.broker.folder import FILE, InUse
 from meet.configuration import Configuration
@@ -46,6 +49,15 @@ class _Asking(Configured):
     synopsis = "[options]"
     optParameters: ClassVar = parameters(["data", "broker", "store"])
     optFlags: ClassVar = [["json", None, "tell it as JSON"]]
+
+    async def told(self, reactor: Any) -> str:
+        """Ask the broker that the options name."""
+        broker = _broker(self.configuration, reactor)
+        await maybeDeferred(broker.start)
+        try:
+            return await self.answer(broker)
+        finally:
+            await broker.stop()
 
     async def answer(self, broker: IBroker) -> str:
         """What ``broker`` says; raises `SystemExit` with a sentence for what it cannot do."""
@@ -107,10 +119,11 @@ class CommandOptions(Options):
     """The words of the command; ``subOptions`` are those of the word that was given."""
 
     synopsis = "Usage: meet"
-    longdesc = "Tells what a broker of Meet holds. The manual is docs/manual.md."
+    longdesc = "Tells what a broker of Meet holds, and carries archives. The manual is docs/manual.md."
     subCommands: ClassVar = [
         ["rooms", None, RoomsOptions, "the rooms that the broker holds, the largest first"],
         ["observers", None, ObserversOptions, "for whom the broker keeps the journal, and letting one go"],
+        *WORDS,
     ]
 
     def opt_version(self) -> None:
@@ -125,25 +138,20 @@ class CommandOptions(Options):
     def postOptions(self) -> None:
         """A word is needed."""
         if self.subCommand is None:
-            raise UsageError("say what to tell: meet rooms, or meet observers")
+            raise UsageError("say what to do: meet rooms, observers, export, import or compare")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Do what ``words``, or the command line, say, and end the process."""
     options: Any = CommandOptions()  # type: ignore[no-untyped-call]
     options.parseOptions(words)
-    asking: _Asking = options.subOptions
+    asking: _Asking | Archiving = options.subOptions
     react(lambda reactor: Deferred.fromCoroutine(_tell(asking, reactor)))
 
 
-async def _tell(asking: _Asking, reactor: Any) -> None:
+async def _tell(asking: _Asking | Archiving, reactor: Any) -> None:
     try:
-        broker = _broker(asking.configuration, reactor)
-        await maybeDeferred(broker.start)
-        try:
-            answer = await asking.answer(broker)
-        finally:
-            await broker.stop()
+        answer = await asking.told(reactor)
     except InUse as wrong:
         raise SystemExit(
             f"meet: {wrong} While that runs, its metrics tell its rooms and observers; to dismiss one, end it first."
@@ -151,7 +159,8 @@ async def _tell(asking: _Asking, reactor: Any) -> None:
     except (ValueError, Unavailable, Taken) as wrong:
         raise SystemExit(f"meet: {wrong}") from None
     try:
-        sys.stdout.write(f"{answer}\n")
+        # What an export says stands on standard error: the rest of it is on standard output.
+        sys.stdout.write(f"{answer}\n" if answer else "")
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has read enough; Python would tell at its end that this could not be written.

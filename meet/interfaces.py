@@ -13,7 +13,7 @@ from zope.interface import Attribute, Interface
 
 from meet.errors import Goodbye
 from meet.events import Entry, Position
-from meet.look import Look
+from meet.look import Look, Numbered
 from meet.posts import Post
 
 if TYPE_CHECKING:
@@ -26,6 +26,31 @@ class Record(NamedTuple):
     room: str
     position: Position
     body: bytes
+
+
+class Kept(NamedTuple):
+    """One log as a store lists it; the last three are moments (`meet.moments`).
+
+    Empty is what nothing recorded says: ``closed`` while the room is open, all of them while its
+    opening is not recorded.
+    """
+
+    room: str
+    epoch: str
+    title: str
+    opened: str
+    ends: str
+    closed: str
+
+
+class Found(NamedTuple):
+    """A page of a search: ``talk``, oldest first; all numbers from ``down_to`` on were looked at.
+
+    The next page is what lies before ``down_to``; 0 says that there is none.
+    """
+
+    talk: Numbered
+    down_to: int
 
 
 class Observer(NamedTuple):
@@ -284,6 +309,30 @@ class IStore(Interface):
 
     def transcript(room: str, epoch: str, after: int, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
         """Fires with the oldest ``count`` pieces of talk numbered above ``after``, oldest first."""
+
+    def rooms(after: tuple[str, str], count: int) -> Deferred[Sequence[Kept]]:
+        """Fires with the first ``count`` logs behind ``after``, a room and its epoch, in the order of
+        their characters; ("", "") is before the first.  Listed is what has an entry.
+        """
+
+    def entries(room: str, epoch: str, after: int, count: int) -> Deferred[Numbered]:
+        """Fires with the oldest ``count`` entries of any kind numbered above ``after``, oldest first,
+        byte for byte as they were recorded: what an export is made of.
+        """
+
+    def since(room: str, epoch: str, at: str, count: int) -> Deferred[Numbered]:
+        """Fires with a page of talk that begins with the earliest of the moment ``at`` or later, and
+        goes on in the order of numbers, ``count`` at most.
+        """
+
+    def search(room: str, before: Position, words: str, count: int) -> Deferred[Found]:
+        """Fires with the newest ``count`` pieces of talk before ``before`` in its epoch that have each
+        of ``words`` (`meet.search`).  One page looks at no more than `meet.search.REACH` pieces,
+        so that it takes no longer in a longer room.
+        """
+
+    def delete(room: str, epoch: str) -> Deferred[None]:
+        """Delete a log as a `meet.events.Forgotten` does, files included; what comes late is not kept."""
 
 
 class IFormat(Interface):

@@ -13,7 +13,7 @@ Everything here blocks; `meet.store.sql` runs it on threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -22,9 +22,10 @@ from alembic.config import Config
 from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, update
 
 from meet.events import KINDS, Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
-from meet.interfaces import Record
-from meet.look import Look
+from meet.interfaces import Found, Kept, Record
+from meet.look import Look, Numbered
 from meet.moments import DAY
+from meet.search import search
 from meet.store.dialects import alone, insert_or_ignore, insert_or_replace
 from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, ROOMS, fit
 from meet.wire import decode_event, entry
@@ -35,6 +36,7 @@ GRAVE_KEPT = 7 * DAY
 _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 # Talk is what has no key (`meet.events`); a class cannot be asked for that without an event.
 _TALK = [kind.__name__.lower() for kind in KINDS if kind.key is Event.key and kind is not Forgotten]
+_CHANGES = ["retitled", "extended", "closed"]
 _NUMBERED = ["room", "epoch", "seq"]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
@@ -83,7 +85,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
             _put(connection, said)
             said = []
         if isinstance(event, Forgotten):
-            _forget(connection, room, position.epoch, now)
+            forget(connection, room, position.epoch, now)
             graves.add((room, position.epoch))
             forgot = True
             continue
@@ -91,7 +93,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
         if event.key is None:
             said.append(row)
         elif _insert(connection, ENTRIES, [row]) or _replace(connection, row):
-            _keep_room(connection, room, position.epoch, event)
+            _keep_room(connection, room, position, event)
         if isinstance(event, Renewed):
             for former in {event.was, *event.before} - {position.epoch}:
                 _move(connection, room, former, position.epoch)
@@ -151,6 +153,63 @@ def talk_after(connection: Connection, room: str, epoch: str, after: int, count:
     return [(Position(epoch, row.seq), bytes(row.body)) for row in rows]
 
 
+def entries(connection: Connection, room: str, epoch: str, after: int, count: int) -> Numbered:
+    """The oldest ``count`` entries numbered above ``after``, oldest first."""
+    rows = connection.execute(
+        select(ENTRIES.c.seq, ENTRIES.c.body)
+        .where(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch, ENTRIES.c.seq > after)
+        .order_by(ENTRIES.c.seq)
+        .limit(count)
+    ).all()
+    return [(Position(epoch, row.seq), bytes(row.body)) for row in rows]
+
+
+def talk_since(connection: Connection, room: str, epoch: str, at: str, count: int) -> Numbered:
+    """``count`` pieces of talk from the earliest of the moment ``at`` or later on."""
+    first = connection.execute(
+        select(ENTRIES.c.seq)
+        .where(_talk_of(room, epoch), ENTRIES.c.at >= at)
+        .order_by(ENTRIES.c.at, ENTRIES.c.seq)
+        .limit(1)
+    ).scalar()
+    return [] if first is None else talk_after(connection, room, epoch, first - 1, count)
+
+
+def find(connection: Connection, room: str, before: Position, words: str, count: int) -> Found:
+    """The newest ``count`` pieces of talk before ``before`` that have each of ``words``."""
+
+    def talk() -> Iterator[tuple[Position, bytes]]:
+        since = before
+        while page := talk_before(connection, room, since, _AT_ONCE):
+            yield from reversed(page)
+            since = page[0][0]
+
+    return Found(*search(talk(), words, count))
+
+
+def rooms(connection: Connection, after: tuple[str, str], count: int) -> list[Kept]:
+    """The first ``count`` logs behind ``after``, by room and epoch."""
+    found: list[Kept] = []
+    while len(found) < count and (log := _next_log(connection, *after)) is not None:
+        after = log
+        row = connection.execute(select(ROOMS).where(ROOMS.c.room == log[0], ROOMS.c.epoch == log[1])).first()
+        if row is None:
+            found.append(Kept(*log, "", "", "", ""))
+        else:
+            found.append(Kept(*log, row.title, row.opened, row.ends, row.closed or ""))
+    return found
+
+
+def _next_log(connection: Connection, room: str, epoch: str) -> tuple[str, str] | None:
+    # One step in the key for each log: to ask for all that differ would read every entry.
+    order = (ENTRIES.c.room, ENTRIES.c.epoch, ENTRIES.c.seq)
+    for behind in (and_(ENTRIES.c.room == room, ENTRIES.c.epoch > epoch), ENTRIES.c.room > room):
+        row = connection.execute(select(*order[:2]).where(behind).order_by(*order).limit(1)).first()
+        if row is not None:
+            return row.room, row.epoch
+    return None
+
+
 def _talk_of(room: str, epoch: str) -> Any:
     return and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch, ENTRIES.c.kind.in_(_TALK))
 
@@ -165,7 +224,8 @@ def _graves(connection: Connection, rooms: Iterable[str]) -> set[tuple[str, str]
     return found
 
 
-def _forget(connection: Connection, room: str, epoch: str, now: float) -> None:
+def forget(connection: Connection, room: str, epoch: str, now: float) -> None:
+    """Delete all that is kept of a log, and keep nothing more of it."""
     connection.execute(delete(ENTRIES).where(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch))
     connection.execute(delete(ROOMS).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch))
     _bury(connection, room, epoch, now)
@@ -191,28 +251,39 @@ def _move(connection: Connection, room: str, former: str, epoch: str) -> None:
         connection.execute(delete(ROOMS).where(row))
 
 
-def _keep_room(connection: Connection, room: str, epoch: str, event: Event) -> None:
+def _keep_room(connection: Connection, room: str, position: Position, event: Event) -> None:
+    mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == position.epoch)
+    row = and_(ROOMS.c.room == room, ROOMS.c.epoch == position.epoch)
+    if isinstance(event, Opened):
+        values = {
+            "room": room,
+            "epoch": position.epoch,
+            "title": fit(event.title, ROOMS.c.title),
+            "opened": fit(event.at, ROOMS.c.opened),
+            "ends": fit(event.ends, ROOMS.c.ends),
+            "closed": None,
+        }
+        if _insert(connection, ROOMS, [values]):
+            # In an import it can come after what is newer.
+            changes = select(ENTRIES.c.body).where(mine, ENTRIES.c.kind.in_(_CHANGES)).order_by(ENTRIES.c.seq)
+            for (body,) in connection.execute(changes).all():
+                connection.execute(update(ROOMS).where(row).values(_change(decode_event(bytes(body)))))
+    elif change := _change(event):
+        kind = type(event).__name__.lower()
+        newer = select(ENTRIES.c.seq).where(mine, ENTRIES.c.seq > position.seq, ENTRIES.c.kind == kind).limit(1)
+        if connection.execute(newer).first() is None:
+            connection.execute(update(ROOMS).where(row).values(change))
+
+
+def _change(event: Event) -> dict[str, str]:
     match event:
-        case Opened():
-            row = {
-                "room": room,
-                "epoch": epoch,
-                "title": fit(event.title, ROOMS.c.title),
-                "opened": fit(event.at, ROOMS.c.opened),
-                "ends": fit(event.ends, ROOMS.c.ends),
-                "closed": None,
-            }
-            _insert(connection, ROOMS, [row])
-            return
         case Retitled():
-            change = {"title": fit(event.title, ROOMS.c.title)}
+            return {"title": fit(event.title, ROOMS.c.title)}
         case Extended():
-            change = {"ends": fit(event.ends, ROOMS.c.ends)}
+            return {"ends": fit(event.ends, ROOMS.c.ends)}
         case Closed():
-            change = {"closed": fit(event.at, ROOMS.c.closed)}
-        case _:
-            return
-    connection.execute(update(ROOMS).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch).values(change))
+            return {"closed": fit(event.at, ROOMS.c.closed)}
+    return {}
 
 
 def _row(room: str, position: Position, event: Event, body: bytes) -> dict[str, Any]:

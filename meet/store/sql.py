@@ -29,9 +29,9 @@ from zope.interface import implementer
 
 from meet.errors import Unavailable
 from meet.events import Position
-from meet.interfaces import IStore, Record
+from meet.interfaces import Found, IStore, Kept, Record
 from meet.limits import Limits
-from meet.look import Look
+from meet.look import Look, Numbered
 from meet.store import archive
 from meet.store.dialects import THREADS, address_of, changing, clashed, engine_for, reading
 
@@ -100,6 +100,17 @@ class SqlStore:
 
         return self._run(work)
 
+    def delete(self, room: str, epoch: str) -> Deferred[None]:
+        """Delete the log, and keep nothing more of it."""
+        now = self._clock.seconds()
+
+        def work() -> None:
+            self._transaction(lambda connection: archive.forget(connection, room, epoch, now))
+            if self._is_file:
+                self._leave_no_bytes()
+
+        return self._run(work)
+
     def living(self) -> Deferred[Sequence[tuple[str, str]]]:
         """Fires with room and epoch of every log that is recorded and not forgotten, in order."""
         return self._look(archive.living)
@@ -115,6 +126,22 @@ class SqlStore:
     def transcript(self, room: str, epoch: str, after: int, count: int) -> Deferred[Sequence[tuple[Position, bytes]]]:
         """Fires with the oldest ``count`` pieces of talk numbered above ``after``, oldest first."""
         return self._look(lambda connection: archive.talk_after(connection, room, epoch, after, count))
+
+    def rooms(self, after: tuple[str, str], count: int) -> Deferred[Sequence[Kept]]:
+        """Fires with the first ``count`` logs behind ``after``."""
+        return self._look(lambda connection: archive.rooms(connection, after, count))
+
+    def entries(self, room: str, epoch: str, after: int, count: int) -> Deferred[Numbered]:
+        """Fires with the oldest ``count`` entries of any kind numbered above ``after``."""
+        return self._look(lambda connection: archive.entries(connection, room, epoch, after, count))
+
+    def since(self, room: str, epoch: str, at: str, count: int) -> Deferred[Numbered]:
+        """Fires with a page of talk from the moment ``at`` on."""
+        return self._look(lambda connection: archive.talk_since(connection, room, epoch, at, count))
+
+    def search(self, room: str, before: Position, words: str, count: int) -> Deferred[Found]:
+        """Fires with the newest ``count`` pieces of talk before ``before`` that have each of ``words``."""
+        return self._look(lambda connection: archive.find(connection, room, before, words, count))
 
     def _look(self, work: Callable[[Connection], _T]) -> Deferred[_T]:
         def look() -> _T:

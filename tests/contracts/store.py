@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from meet.errors import Unavailable
 from meet.events import Closed, Event, Extended, Forgotten, Joined, Left, Opened, Position, Renewed, Retitled, Said
-from meet.interfaces import IStore, Record
+from meet.interfaces import IStore, Kept, Record
 from meet.look import Look
 from meet.moments import DAY, moment
 from meet.wire import encode
@@ -152,7 +152,7 @@ class StoreContract:
         texts = [
             "🦉👩‍👩‍👧‍👦🇩🇪",
             "e\u0301 é",
-            "שלום ‏عربي",
+            "שלום \u200fعربي",
             "𝔘𝔫𝔦\U0010ffff",
             "a\x00b",
             "'\"\\%_;--",
@@ -168,6 +168,99 @@ class StoreContract:
         line = said(2, "🦉 " * 40_000)
         await store.record([opened(), line])
         assert await self.all_of(store) == pieces(line)
+
+    # Lists, pages by time, search, what an export is made of, and deletion.
+
+    async def test_rooms_are_listed_by_pages_as_they_are_now(self):
+        store = await self.started()
+        at, ends = moment(START + 60), moment(START + 7200)
+        for room, epoch in (("b-2", "k3q"), ("b2", "a"), ("b2", "b"), ("a", "k3q")):
+            await store.record([opened(title=f"{room} {epoch}", room=room, epoch=epoch)])
+        changes = [
+            record(2, Retitled(at=at, by="a", nick="ann", title="Sums"), "a"),
+            record(3, Extended(at=at, by="a", nick="ann", ends=ends), "a"),
+            record(4, Closed(at=at, because="host"), "a"),
+        ]
+        await store.record([*changes, said(7, "no opening is recorded", room="z")])
+        first = list(await store.rooms(("", ""), 2))
+        assert first == [
+            Kept("a", "k3q", "Sums", moment(START), ends, at),
+            Kept("b-2", "k3q", "b-2 k3q", moment(START), moment(START + 3600), ""),
+        ]
+        second = list(await store.rooms(first[-1][:2], 10))
+        assert [each[:2] for each in second] == [("b2", "a"), ("b2", "b"), ("z", "k3q")]
+        assert second[-1] == Kept("z", "k3q", "", "", "", "")
+        assert list(await store.rooms(("z", "k3q"), 10)) == []
+
+    async def test_what_comes_late_does_not_undo_what_is_newer(self):
+        store = await self.started()
+        at, ends = moment(START + 60), moment(START + 7200)
+        await store.record(
+            [
+                record(7, Retitled(at=at, by="a", nick="ann", title="New")),
+                record(8, Extended(at=at, by="a", nick="ann", ends=ends)),
+                record(9, Closed(at=at, because="host")),
+            ]
+        )
+        await store.record([opened(), record(3, Retitled(at=at, by="a", nick="ann", title="Old")), said(4, "hi")])
+        assert list(await store.rooms(("", ""), 9)) == [Kept("algebra", "k3q", "New", moment(START), ends, at)]
+        assert await self.all_of(store) == pieces(said(4, "hi"))
+
+    async def test_every_entry_is_told_byte_for_byte_for_an_export(self):
+        store = await self.started()
+        kept = [
+            opened(),
+            said(3, "hi"),
+            Record("algebra", Position("k3q", 4), b'{"kind":"polled", "at":"x"}'),
+            Record("algebra", Position("k3q", 5), b"\xff not json"),
+            record(6, Retitled(at=moment(START), by="a", nick="ann", title="Sums")),
+        ]
+        await store.record([*kept[3:], record(2, Joined(at=moment(START), by="a", nick="ann", via="web"))])
+        await store.record(kept[:3])
+        assert list(await store.entries("algebra", "k3q", 0, 3)) == pieces(*kept[:3])
+        assert list(await store.entries("algebra", "k3q", 4, 3)) == pieces(*kept[3:])
+        assert list(await store.entries("algebra", "other", 0, 3)) == []
+
+    async def test_talk_is_found_by_its_time(self):
+        store = await self.started()
+        lines = [said(seq, f"line {seq}") for seq in range(2, 12)]
+        await store.record([opened(), *lines, said(2, "other", room="biology")])
+        assert list(await store.since("algebra", "k3q", moment(START + 5), 3)) == pieces(*lines[3:6])
+        assert list(await store.since("algebra", "k3q", moment(START + 4.5), 1)) == pieces(lines[3])
+        assert list(await store.since("algebra", "k3q", moment(0), 99)) == pieces(*lines)
+        assert list(await store.since("algebra", "k3q", moment(START + 12), 3)) == []
+
+    async def test_a_search_finds_each_word_in_any_case_and_goes_back_by_pages(self):
+        store = await self.started()
+        texts = ["Die Eule ruft", "eulenspiegel", "nichts", "STRASSE zur Eule", "straße", "ＥＵＬＥ", "100%_\\'"]
+        lines = [said(seq, text, nick="Zoë") for seq, text in enumerate(texts, 2)]
+        await store.record([opened(), *lines, said(2, "eule", room="biology")])
+        assert await self.search(store, "EULE") == pieces(lines[0], lines[1], lines[3], lines[5])
+        assert await self.search(store, " ruft  eule ") == pieces(lines[0])
+        assert await self.search(store, "strasse") == pieces(lines[3], lines[4])
+        assert await self.search(store, "zoë nichts") == pieces(lines[2])
+        assert await self.search(store, "%_\\'") == pieces(lines[6])
+        assert await self.search(store, "uhu") == []
+        assert await self.search(store, " ") == []
+        newest = await store.search("algebra", Position("k3q", 99), "eule", 2)
+        assert (list(newest.talk), newest.down_to) == (pieces(lines[3], lines[5]), 5)
+        older = await store.search("algebra", Position("k3q", newest.down_to), "eule", 9)
+        assert (list(older.talk), older.down_to) == (pieces(*lines[:2]), 0)
+
+    async def search(self, store, words):
+        return list((await store.search("algebra", Position("k3q", 99), words, 50)).talk)
+
+    async def test_what_is_deleted_is_gone_from_every_answer_and_does_not_come_back(self):
+        store = await self.started()
+        await store.record([opened(title="owlpost"), said(2, "owlpost"), opened(room="biology")])
+        await store.delete("algebra", "k3q")
+        await store.record([said(3, "owlpost")])
+        assert [each.room for each in await store.rooms(("", ""), 9)] == ["biology"]
+        assert list(await store.entries("algebra", "k3q", 0, 9)) == []
+        assert await self.search(store, "owlpost") == []
+        assert list(await store.living()) == [("biology", "k3q")]
+        if (held := self.files()) is not None:
+            assert b"owlpost" not in held
 
     async def test_what_is_forgotten_is_gone_and_the_rest_stays(self):
         store = await self.started()

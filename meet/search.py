@@ -1,0 +1,47 @@
+"""What a search finds: the same in every store, whatever its database calls a word.
+
+A piece of talk is found if its text or its author's nick has each of the words, anywhere in it.
+Compared is what looks the same: without case, and without the other forms that Unicode has for
+a letter (NFKC).  So Thai and Chinese, which put no spaces between words, are found as well.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from meet.events import Position, Said
+from meet.look import Numbered
+from meet.wire import decode_event
+
+REACH = 10_000
+"""Pieces of talk that one page of a search looks at, at most: about a tenth of a second."""
+
+_WORDS_MOST = 16
+
+
+def search(talk: Iterable[tuple[Position, bytes]], words: str, count: int) -> tuple[Numbered, int]:
+    """The first ``count`` of ``talk``, which comes newest first, that have each of ``words``.
+
+    Returns them oldest first, and the number down to which was looked, or 0 where ``talk`` ended
+    before `REACH` pieces.  Nothing is found for no words.
+    """
+    wanted = _folded(words).split()[:_WORDS_MOST]
+    found: list[tuple[Position, bytes]] = []
+    if not wanted:
+        return found, 0
+    for looked_at, (position, body) in enumerate(talk, 1):
+        event = decode_event(body)
+        if isinstance(event, Said):
+            text = f"{_folded(event.text)}\n{_folded(event.nick)}"
+            if all(word in text for word in wanted):
+                found.append((position, body))
+        if len(found) >= count or looked_at >= REACH:
+            return found[::-1], position.seq
+    return found[::-1], 0
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
