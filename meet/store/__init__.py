@@ -7,6 +7,10 @@ module         what it is
 ``archive``    what is done to its tables, on one connection
 ``dialects``   what differs between the databases
 ``tables``     the tables that it keeps, and how wide their columns are
+``lines``      `meet.interfaces.IStore` as files of JSON lines, without a database
+``shelf``      one log in such files
+``kinds``      what kind an entry is of
+``thread``     where a store does what would block
 ``migrations`` how those tables came to be, step by step (Alembic, package data)
 =============  =====================================================================
 
@@ -16,6 +20,7 @@ a store of your own is one file with a ``make_store``, named with its dots::
 
     --store sqlite:              data/archive.sqlite3
     --store sqlite:////srv/a.db  that file
+    --store lines:               files of JSON lines in data/archive
     --store postgresql://…       a server (mysql:// and mariadb:// likewise)
     --store school.archive:…     make_store of the module school.archive
 """

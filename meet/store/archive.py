@@ -16,17 +16,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import msgspec
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, update
 
-from meet.events import KINDS, Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
+from meet.events import Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
 from meet.interfaces import Found, Kept, Record
 from meet.look import Look, Numbered
 from meet.moments import DAY
 from meet.search import search
 from meet.store.dialects import alone, insert_or_ignore, insert_or_replace
+from meet.store.kinds import TALK, kind_of
 from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, ROOMS, fit
 from meet.wire import decode_event, entry
 
@@ -34,19 +34,10 @@ GRAVE_KEPT = 7 * DAY
 """Seconds that a forgotten log is known: far longer than any record is on its way."""
 
 _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
-# Talk is what has no key (`meet.events`); a class cannot be asked for that without an event.
-_TALK = [kind.__name__.lower() for kind in KINDS if kind.key is Event.key and kind is not Forgotten]
 _CHANGES = ["retitled", "extended", "closed"]
 _NUMBERED = ["room", "epoch", "seq"]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
-
-
-class _Kind(msgspec.Struct):
-    kind: str = ""
-
-
-_kind = msgspec.json.Decoder(_Kind)
 
 
 def upgrade(connection: Connection) -> None:
@@ -120,7 +111,7 @@ def memory(connection: Connection, room: str, epoch: str, count: int) -> Look:
     floor = tail[0][0].seq if len(tail) > count else 0
     state: dict[str, tuple[Position, bytes]] = {}
     law = None
-    rows = select(ENTRIES.c.seq, ENTRIES.c.body).where(mine, ENTRIES.c.kind.not_in(_TALK)).order_by(ENTRIES.c.seq)
+    rows = select(ENTRIES.c.seq, ENTRIES.c.body).where(mine, ENTRIES.c.kind.not_in(TALK)).order_by(ENTRIES.c.seq)
     for seq, body in connection.execute(rows).all():
         item = entry(Position(epoch, seq), bytes(body))
         if item.event.ruling:
@@ -211,7 +202,7 @@ def _next_log(connection: Connection, room: str, epoch: str) -> tuple[str, str] 
 
 
 def _talk_of(room: str, epoch: str) -> Any:
-    return and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch, ENTRIES.c.kind.in_(_TALK))
+    return and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch, ENTRIES.c.kind.in_(TALK))
 
 
 def _graves(connection: Connection, rooms: Iterable[str]) -> set[tuple[str, str]]:
@@ -291,7 +282,7 @@ def _row(room: str, position: Position, event: Event, body: bytes) -> dict[str, 
         "room": room,
         "epoch": position.epoch,
         "seq": position.seq,
-        "kind": fit(_kind_of(body), ENTRIES.c.kind),
+        "kind": fit(kind_of(body), ENTRIES.c.kind),
         "at": fit(event.at, ENTRIES.c.at),
         "by": fit(getattr(event, "by", ""), ENTRIES.c.by),
         "nick": fit(getattr(event, "nick", ""), ENTRIES.c.nick),
@@ -299,14 +290,6 @@ def _row(room: str, position: Position, event: Event, body: bytes) -> dict[str, 
         "text": fit(getattr(event, "text", ""), ENTRIES.c.text),
         "body": body,
     }
-
-
-def _kind_of(body: bytes) -> str:
-    # An event of a kind that only a newer version knows is kept under its own name.
-    try:
-        return _kind.decode(body).kind
-    except msgspec.DecodeError:
-        return ""
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:

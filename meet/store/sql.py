@@ -15,16 +15,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from meet.errors import Unavailable
@@ -34,11 +32,11 @@ from meet.limits import Limits
 from meet.look import Look, Numbered
 from meet.store import archive
 from meet.store.dialects import THREADS, address_of, changing, clashed, engine_for, reading
+from meet.store.thread import Threads
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+    from twisted.internet.interfaces import IReactorTime
 
-_WAITING_MOST = 1000  # pieces of work; a database this far behind is as good as away
 _TRIES = 5  # of a transaction that another one was in the way of
 _PATIENCE = 10.0  # seconds that somebody who reads waits; what is recorded is waited for
 
@@ -62,8 +60,7 @@ class SqlStore:
         self._reading = reading(engine)
         self._clock = clock
         self._is_file = engine.dialect.name == "sqlite"
-        self._pool: ThreadPool | None = None
-        self._under_way: set[Deferred[None]] = set()
+        self._threads = Threads(1 if self._is_file else THREADS)
 
     def start(self) -> Deferred[None]:
         """Open the database and bring its tables up to date; fires when it can be used.
@@ -71,23 +68,14 @@ class SqlStore:
         Fails with `ValueError` where an operator must mend something, with `Unavailable`
         where a server is away.
         """
-        self._pool = ThreadPool(1, 1 if self._is_file else THREADS, name="meet-store")
-        self._pool.start()
+        self._threads.start()
         done = self._run(self._prepare)
         done.addErrback(self._not_started)
         return done
 
     def stop(self) -> Deferred[None]:
         """Finish what is under way, then close.  From here on the store is `Unavailable`."""
-        pool, self._pool = self._pool, None
-        ended = DeferredList(list(self._under_way))
-
-        def close(_: object) -> None:
-            self._engine.dispose()
-            if pool is not None:
-                pool.stop()
-
-        return ended.addCallback(close)
+        return self._threads.stop().addCallback(lambda _: self._engine.dispose())
 
     def record(self, records: Sequence[Record]) -> Deferred[None]:
         """Keep ``records``, each once however often it comes; all of them or none."""
@@ -179,24 +167,7 @@ class SqlStore:
         return answer.addBoth(ended)
 
     def _run(self, work: Callable[[], _T]) -> Deferred[_T]:
-        if self._pool is None:
-            return fail(Unavailable("The archive is not open."))
-        if len(self._under_way) >= _WAITING_MOST:
-            return fail(Unavailable("The archive is too busy."))
-        # Whoever imports this module must still be free to choose the reactor.
-        from twisted.internet import reactor
-
-        done = deferToThreadPool(cast("IReactorFromThreads", reactor), self._pool, _honestly, work)
-        # Not ``done`` itself: `stop` waits for the work, not for what its asker makes of it.
-        over: Deferred[None] = Deferred()
-        self._under_way.add(over)
-
-        def ended(result: Any) -> Any:
-            self._under_way.discard(over)
-            over.callback(None)
-            return result
-
-        return done.addBoth(ended)
+        return self._threads.run(lambda: _honestly(work))
 
     def _prepare(self) -> None:
         if self._is_file:
@@ -216,10 +187,7 @@ class SqlStore:
             raise ValueError(f"The folder {folder} for the archive cannot be made: {error.strerror}.") from error
 
     def _not_started(self, failure: Any) -> Any:
-        pool, self._pool = self._pool, None
-        self._engine.dispose()
-        if pool is not None:
-            pool.stop()
+        self.stop()
         if failure.check(CommandError) is not None:
             raise ValueError("The archive was written by a newer version of Meet.") from failure.value
         if self._is_file and failure.check(Unavailable) is not None:

@@ -1,0 +1,178 @@
+"""One log in files of JSON lines: ``room.epoch.1.jsonl``, ``room.epoch.2.jsonl`` and so on.
+
+A line is an entry, in the form of an export (`meet.export`).  Lines are only ever added; where two
+are of one number, the later counts.  A file that has reached `FULL` is followed by the next.
+
+The law: what `Shelf.add` has come back from is on the disk (fsync of the file, and of the folder
+when the file is new).  What a kill has left of a line is cut off when the log is opened.
+"""
+
+from __future__ import annotations
+
+import bisect
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from meet.events import Position
+from meet.export import LINE_MOST, read_row, row
+from meet.interfaces import Record
+from meet.store.kinds import TALK, kind_of
+
+FULL = 16 * 1024 * 1024
+"""Bytes after which the next file begins."""
+
+_ENDING = ".jsonl"
+
+
+class _Place(NamedTuple):
+    file: int
+    offset: int
+    length: int
+    talk: bool
+
+
+class Shelf:
+    """The log ``epoch`` of ``room`` in ``folder``; reading and adding block."""
+
+    def __init__(self, folder: Path, room: str, epoch: str) -> None:
+        self.room, self.epoch = room, epoch
+        self._folder = folder
+        self._places: dict[int, _Place] = {}
+        self._numbers: list[int] = []
+        self._files = 0
+        for number, path in files(folder, room, epoch):
+            self._files = number
+            self._load(number, path)
+
+    def numbers(self, above: int = 0, below: int | None = None, talk: bool | None = None) -> Iterator[int]:
+        """The numbers between ``above`` and ``below``, upwards; only of talk, or of the rest, if asked."""
+        for index in range(bisect.bisect_right(self._numbers, above), len(self._numbers)):
+            number = self._numbers[index]
+            if below is not None and number >= below:
+                return
+            if talk is None or self._places[number].talk is talk:
+                yield number
+
+    def talk_before(self, before: int) -> Iterator[int]:
+        """The numbers of talk below ``before``, downwards."""
+        for index in range(bisect.bisect_left(self._numbers, before) - 1, -1, -1):
+            if self._places[self._numbers[index]].talk:
+                yield self._numbers[index]
+
+    def read(self, numbers: Iterator[int]) -> Iterator[tuple[Position, bytes]]:
+        """The entries of ``numbers``."""
+        opened = -1
+        file = None
+        try:
+            for number in numbers:
+                place = self._places[number]
+                if place.file != opened:
+                    if file is not None:
+                        file.close()
+                    opened, file = place.file, self._path(place.file).open("rb")
+                assert file is not None
+                file.seek(place.offset)
+                yield Position(self.epoch, number), read_row(file.read(place.length)).body
+        finally:
+            if file is not None:
+                file.close()
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add those of ``records`` that are not there yet, or not the same.  Raises `OSError`, and then added none."""
+        newest = {record.position.seq: record for record in records}
+        fresh = [record for record in newest.values() if not self._has(record)]
+        if not fresh:
+            return
+        size = self._path(self._files).stat().st_size if self._files else FULL
+        is_new = size >= FULL
+        number = self._files + is_new
+        offset = 0 if is_new else size
+        places: dict[int, _Place] = {}
+        lines = []
+        for record in fresh:
+            line = row(record)
+            places[record.position.seq] = _Place(number, offset, len(line), kind_of(record.body) in TALK)
+            lines.append(line)
+            offset += len(line)
+        self._write(number, 0 if is_new else size, b"".join(lines))
+        if is_new:
+            sync(self._folder)
+        self._files = number
+        for seq, place in places.items():
+            self._keep(seq, place)
+
+    def _has(self, record: Record) -> bool:
+        seq = record.position.seq
+        return seq in self._places and next(self.read(iter((seq,))))[1] == record.body
+
+    def _write(self, number: int, size: int, data: bytes) -> None:
+        with open(self._path(number), "ab", buffering=0, opener=_private) as file:
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), size)
+                raise
+
+    def _load(self, number: int, path: Path) -> None:
+        offset = 0
+        with path.open("rb") as file:
+            while line := file.readline(LINE_MOST):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    record = read_row(line)
+                except ValueError:
+                    raise ValueError(f"The file {path} has a line at byte {offset} that is no entry.") from None
+                self._keep(record.position.seq, _Place(number, offset, len(line), kind_of(record.body) in TALK))
+                offset += len(line)
+        if offset < path.stat().st_size:
+            os.truncate(path, offset)
+
+    def _keep(self, seq: int, place: _Place) -> None:
+        if seq not in self._places:
+            bisect.insort(self._numbers, seq)
+        self._places[seq] = place
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{quote(self.room, safe='')}.{self.epoch}.{number}{_ENDING}"
+
+
+def logs(folder: Path) -> list[tuple[str, str]]:
+    """Room and epoch of every log in ``folder``, in order."""
+    found = set()
+    for path in folder.glob(f"*{_ENDING}"):
+        room, epoch, _ = path.name.removesuffix(_ENDING).rsplit(".", 2)
+        found.add((unquote(room), epoch))
+    return sorted(found)
+
+
+def files(folder: Path, room: str, epoch: str) -> list[tuple[int, Path]]:
+    """The files of one log with their numbers, in order."""
+    found = folder.glob(f"{quote(room, safe='')}.{epoch}.*{_ENDING}")
+    return sorted((int(path.name.rsplit(".", 2)[1]), path) for path in found)
+
+
+def remove(folder: Path, room: str, epoch: str) -> None:
+    """Take the files of one log away."""
+    for _, path in files(folder, room, epoch):
+        path.unlink(missing_ok=True)
+    sync(folder)
+
+
+def sync(folder: Path) -> None:
+    """Wait until the disk knows which files are in ``folder``."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
