@@ -1,8 +1,10 @@
 """The batched way down: what a room's listeners are told in one reactor turn goes out at once.
 
-Entries are collected until the turn ends, written once for each format, joined, and handed
-to each listener in one piece.  Fan-out never waits, and a listener that raises is removed
-and costs nobody else anything.
+Entries are collected until the turn ends; then every `meet.audience.Audience` that has something
+to tell tells it, to so many listeners in one turn.  In a very large room the rest have theirs in
+the turns that follow, so that what others ask meanwhile is answered, and one room's burst keeps
+no other waiting.  Fan-out never waits, and a listener that raises is removed and costs nobody
+else anything.
 """
 
 from __future__ import annotations
@@ -11,147 +13,121 @@ from collections.abc import Iterator, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from meet.errors import GOODBYES, Goodbye
-from meet.events import Entry
-from meet.interfaces import Here, IFormat, IListener, Status
+from meet.audience import Audience, Told
+from meet.errors import Goodbye
+from meet.interfaces import IListener
 
-Told = Entry | Here | Status
-"""What listeners are told."""
-
-
-class _Audience:
-    __slots__ = ("by_format", "waiting")
-
-    def __init__(self) -> None:
-        self.by_format: dict[IFormat, dict[IListener, None]] = {}
-        self.waiting: list[Told] = []
+AT_ONCE = 500
+"""Listeners who are told in one turn: some 5 ms of one core."""
 
 
 class Outbox:
-    """The listeners of this process, by room and format.  ``delivered`` counts entries, for each who was told."""
+    """The listeners of this process, by room.  ``delivered`` counts entries, for each who was told."""
 
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self.delivered = 0
         self._clock = clock
-        self._rooms: dict[str, _Audience] = {}
-        self._due: set[str] = set()
+        self._rooms: dict[str, Audience] = {}
+        # In their order: who has something to tell, and of these who will be no more when it is told.
+        self._due: dict[Audience, None] = {}
+        self._ending: list[Audience] = []
         self._call: IDelayedCall | None = None
 
     def listeners(self, room: str) -> Iterator[IListener]:
         """Everybody who listens to ``room``."""
-        audience = self._rooms.get(room)
-        if audience is not None:
-            for listeners in list(audience.by_format.values()):
-                yield from list(listeners)
+        return iter(self._rooms.get(room, ()))
 
     def add(self, room: str, listener: IListener) -> None:
         """Tell ``listener`` what is put from now on, and nothing that was put before."""
-        self.flush(room)
-        audience = self._rooms.setdefault(room, _Audience())
-        audience.by_format.setdefault(listener.format, {})[listener] = None
+        audience = self._rooms.get(room)
+        if audience is None:
+            audience = self._rooms[room] = Audience(room, self._broke)
+        audience.add(listener)
 
     def remove(self, room: str, listener: IListener) -> bool:
         """Tell ``listener`` nothing more; say whether it listened."""
+        for ending in self._ending:
+            if ending.room == room and ending.remove(listener):
+                return True
         audience = self._rooms.get(room)
-        listeners = audience.by_format.get(listener.format) if audience is not None else None
-        if audience is None or listeners is None or listener not in listeners:
+        if audience is None or not audience.remove(listener):
             return False
-        del listeners[listener]
-        if not listeners:
-            del audience.by_format[listener.format]
-            if not audience.by_format:
-                del self._rooms[room]
+        self._settle(audience)
         return True
 
     def put(self, room: str, told: Sequence[Told]) -> None:
         """Tell the room's listeners when this reactor turn ends, in this order."""
         audience = self._rooms.get(room)
-        if audience is None or not told:
-            return
-        audience.waiting.extend(told)
-        self._due.add(room)
-        if self._call is None:
-            self._call = self._clock.callLater(0, self._flush)
+        if audience is not None and told:
+            audience.put(told)
+            self._make_due(audience)
 
-    def flush(self, room: str) -> None:
-        """Tell the room's listeners what waits, without waiting for the turn's end."""
+    def catch_up(self, room: str, listener: IListener) -> None:
+        """Tell ``listener`` what waits for it, without waiting for the turn's end."""
         audience = self._rooms.get(room)
-        if audience is None or not audience.waiting:
-            return
-        waiting, audience.waiting = audience.waiting, []
-        authors = {by for item in waiting if (by := _author(item))}
-        for form, listeners in list(audience.by_format.items()):
-            try:
-                pieces = [(_author(item), _write(form, room, item)) for item in waiting]
-            except Exception:
-                self.log.failure("A format broke and its listeners were removed", form=type(form).__name__)
-                for listener in list(listeners):
-                    self._dismiss(room, listener, GOODBYES["internal"])
-                continue
-            whole = b"".join(piece for _, piece in pieces)
-            if not whole:
-                continue
-            self.delivered += len(listeners) * sum(1 for _, piece in pieces if piece)
-            for listener in list(listeners):
-                data = whole
-                if listener.skips in authors:
-                    data = b"".join(piece for by, piece in pieces if by != listener.skips)
-                    if not data:
-                        continue
-                try:
-                    listener.heard(data)
-                except Exception:
-                    self.log.failure("A listener broke and was removed", listener=type(listener).__name__)
-                    self._dismiss(room, listener, GOODBYES["internal"])
+        if audience is not None:
+            audience.catch_up(listener)
+            self._settle(audience)
 
     def tell(self, room: str, listener: IListener, told: Told) -> None:
         """Tell one listener alone, if it still listens."""
         audience = self._rooms.get(room)
-        if audience is not None and listener in audience.by_format.get(listener.format, {}):
-            try:
-                data = _write(listener.format, room, told)
-                if data:
-                    listener.heard(data)
-            except Exception:
-                self.log.failure("A listener broke and was removed", listener=type(listener).__name__)
-                self._dismiss(room, listener, GOODBYES["internal"])
+        if audience is not None:
+            audience.tell_one(listener, told)
+            self._settle(audience)
 
     def end(self, room: str, goodbye: Goodbye) -> None:
-        """Tell what is waiting, then take everybody off the room with ``goodbye``."""
-        self.flush(room)
-        for listener in list(self.listeners(room)):
-            self._dismiss(room, listener, goodbye)
+        """Tell what is waiting, then take everybody off the room with ``goodbye``; who comes later stays.
+
+        Of a large room it is the first who are told at once.
+        """
+        audience = self._rooms.pop(room, None)
+        if audience is None:
+            return
+        audience.end(goodbye)
+        self._due.pop(audience, None)
+        self._ending.append(audience)
+        self._tell(audience, AT_ONCE)
+        if audience.behind:
+            self._make_due(audience)
 
     def rooms(self) -> list[str]:
         """Every room that somebody listens to."""
         return list(self._rooms)
 
+    def _make_due(self, audience: Audience) -> None:
+        self._due[audience] = None
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._flush)
+
     def _flush(self) -> None:
         self._call = None
-        due, self._due = self._due, set()
-        for room in due:
-            self.flush(room)
+        left = AT_ONCE
+        while self._due and left > 0:
+            audience = next(iter(self._due))
+            del self._due[audience]
+            left -= self._tell(audience, left)
+            if audience.behind:
+                # Behind the others, who wait as well.
+                self._make_due(audience)
 
-    def _dismiss(self, room: str, listener: IListener, goodbye: Goodbye) -> None:
-        self.remove(room, listener)
-        try:
-            listener.ended(goodbye)
-        except Exception:
-            self.log.failure("A listener broke at its end", listener=type(listener).__name__)
+    def _tell(self, audience: Audience, most: int) -> int:
+        told = audience.tell(most)
+        if audience in self._ending and not audience.behind:
+            self._ending.remove(audience)
+        self._settle(audience)
+        return told
 
+    def _settle(self, audience: Audience) -> None:
+        """Count what was told, and forget the room if nobody listens any more."""
+        self.delivered += audience.delivered
+        audience.delivered = 0
+        if not audience and self._rooms.get(audience.room) is audience:
+            del self._rooms[audience.room]
 
-def _author(item: Told) -> str:
-    return getattr(item.event, "by", "") if isinstance(item, Entry) else ""
-
-
-def _write(form: IFormat, room: str, item: Told) -> bytes:
-    match item:
-        case Here():
-            return form.here(room, item)
-        case Status():
-            return form.status(room, item)
-        case _:
-            return form.entry(room, item)
+    def _broke(self, sentence: str, failure: Failure, what: object) -> None:
+        self.log.failure(sentence, failure, what=type(what).__name__)

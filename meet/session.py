@@ -158,6 +158,10 @@ class Session:
         self._listeners[listener] = None
         return self._owner.hub.add(self.feed, listener, after)
 
+    def catch_up(self, listener: IListener) -> None:
+        """Tell ``listener`` what waits for the end of this reactor turn now."""
+        self._owner.hub.outbox.catch_up(self.room, listener)
+
     def detach(self, listener: IListener) -> None:
         """The connection behind ``listener`` is gone; the place is kept for ``session-grace`` seconds."""
         self._owner.hub.ignore(self.room, listener)
@@ -187,10 +191,9 @@ class Session:
         self._owner.forget(self)
         self._release()
         listeners, self._listeners = self._listeners, {}
-        if listeners:
-            # What was said before the end is told before it.
-            self._owner.hub.outbox.flush(self.room)
         for listener in listeners:
+            # What was said before the end is told before it.
+            self.catch_up(listener)
             self._owner.hub.ignore(self.room, listener)
             listener.ended(goodbye)
 

@@ -7,8 +7,8 @@ transport's own control frames among it, and a line costs one system call for ea
 next to nothing else.  Other transports (TLS, a proxy's introduction) always get what is written.
 
 When the transport's buffer is full it asks us to pause (`IPushProducer`); from then on what is
-still written is counted, and a connection that is too far behind, or that has taken nothing for
-too long, is ended as ``slow``.
+still written is counted.  A connection that is too far behind then, or of which the kernel has
+taken nothing for too long, is ended as ``slow``; one that takes a little all the time is not.
 """
 
 from __future__ import annotations
@@ -27,30 +27,54 @@ from meet.limits import Limits
 class Writer:
     """Writes to ``transport``; calls ``slow`` once if its reader does not keep up.
 
-    The transport must have no producer registered; it gets this one until `close`.
+    The transport must have no producer registered; ``consumer``, or else the transport itself,
+    gets this one until `close`.
     """
 
-    __slots__ = ("_behind", "_clock", "_deadline", "_direct", "_limits", "_send", "_slow", "_transport", "closed")
+    __slots__ = (
+        "_behind",
+        "_clock",
+        "_connection",
+        "_consumer",
+        "_deadline",
+        "_limits",
+        "_past",
+        "_send",
+        "_slow",
+        "_taken_at",
+        "_transport",
+        "closed",
+    )
 
-    def __init__(self, transport: Any, clock: IReactorTime, limits: Limits, slow: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: Any, clock: IReactorTime, limits: Limits, slow: Callable[[], None], consumer: Any = None
+    ) -> None:
         self._transport = transport
+        self._consumer = consumer or transport
+        self._connection = _connection_of(transport)
         self._clock = clock
         self._limits = limits
         self._slow = slow
         self._behind = 0
+        self._taken_at = 0.0
         self._deadline: IDelayedCall | None = None
         self.closed = False
-        self._send = _send_of(transport)
-        # The transport as long as it may be passed by.
-        self._direct = None if self._send is None else transport
-        transport.registerProducer(self, True)
+        # What hands bytes to the kernel past the transport, and the same as long as that may be done.
+        self._past: Callable[[bytes], int] | None = None
+        self._send: Callable[[bytes], int] | None = None
+        if self._connection is transport and not transport.TLS:
+            self._past = transport.socket.send
+            transport.startWriting = self._begun
+            transport.stopWriting = self._emptied
+            self._look()
+        self._consumer.registerProducer(self, True)
 
     def write(self, data: bytes) -> None:
         """Send ``data`` after all that was written before; after `close` nothing happens."""
-        direct = self._direct
-        if direct is not None and not direct._tempDataLen and not direct.dataBuffer:
+        send = self._send
+        if send is not None:
             try:
-                sent = self._send(data)  # type: ignore[misc]  # it is there where direct is
+                sent = send(data)
             except OSError:
                 # It takes nothing now, or nothing any more, which the transport finds out by itself.
                 sent = 0
@@ -64,7 +88,7 @@ class Writer:
             return
         if self._deadline is not None:
             self._behind += len(data)
-            if self._behind > self._limits.bytes_unsent:
+            if min(self._behind, self._unsent()) > self._limits.bytes_unsent:
                 self._give_up()
                 return
         self._transport.write(data)
@@ -74,13 +98,16 @@ class Writer:
         if self.closed:
             return
         self._end()
-        self._transport.unregisterProducer()
+        self._consumer.unregisterProducer()
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: count from here."""
         if self._deadline is None and not self.closed:
             self._behind = 0
+            self._taken_at = self._clock.seconds()
             self._deadline = self._clock.callLater(self._limits.seconds_unsent, self._expire)
+            if self._connection is not None:
+                self._connection.writeSomeData = self._write_some
 
     def resumeProducing(self) -> None:
         """The transport's buffer is empty again."""
@@ -90,31 +117,68 @@ class Writer:
         """The connection is gone."""
         self._end()
 
+    # In the place of the connection's own methods, which it calls for its own bytes and ours.
+
+    def _begun(self) -> None:
+        self._send = None
+        type(self._transport).startWriting(self._transport)
+
+    def _emptied(self) -> None:
+        type(self._transport).stopWriting(self._transport)
+        self._look()
+
+    def _write_some(self, data: bytes) -> int | BaseException:
+        taken: int | BaseException = type(self._connection).writeSomeData(self._connection, data)
+        if not isinstance(taken, BaseException) and taken > 0:
+            self._taken_at = self._clock.seconds()
+        return taken
+
+    def _look(self) -> None:
+        """Pass the transport by from now on, if it has nothing left to send."""
+        if not self._unsent() and not self.closed:
+            self._send = self._past
+
+    def _unsent(self) -> int:
+        """Bytes that the connection has still to send; where that cannot be seen, those since it was full.
+
+        Twisted (26.10) has no public name for its buffer; the tests hold us to it.
+        """
+        connection = self._connection
+        if connection is None:
+            return self._behind
+        unsent: int = len(connection.dataBuffer) - connection.offset + connection._tempDataLen
+        return unsent
+
     def _expire(self) -> None:
-        self._deadline = None
-        self._give_up()
+        left = self._taken_at + self._limits.seconds_unsent - self._clock.seconds()
+        if left > 0:
+            self._deadline = self._clock.callLater(left, self._expire)
+        else:
+            self._give_up()
 
     def _give_up(self) -> None:
         self.close()
         self._slow()
 
     def _end(self) -> None:
-        self.closed = True
-        self._direct = None
         self._stop_waiting()
+        self.closed = True
+        if self._past is not None:
+            self._past = self._send = None
+            del self._transport.startWriting, self._transport.stopWriting
 
     def _stop_waiting(self) -> None:
         deadline, self._deadline = self._deadline, None
-        if deadline is not None and deadline.active():
+        if deadline is None:
+            return
+        if self._connection is not None:
+            del self._connection.writeSomeData
+        if deadline.active():
             deadline.cancel()
 
 
-def _send_of(transport: Any) -> Callable[[bytes], int] | None:
-    """What hands bytes to the kernel, if ``transport`` does nothing else with them.
-
-    Twisted (26.10) has no public name for its buffer; the tests hold us to it.
-    """
-    if isinstance(transport, Connection) and not transport.TLS:
-        send: Callable[[bytes], int] = transport.socket.send
-        return send
-    return None
+def _connection_of(transport: Any) -> Any:
+    """The TCP connection, or Unix socket, at the bottom of ``transport``; None if that cannot be seen."""
+    while transport is not None and not isinstance(transport, Connection):
+        transport = getattr(transport, "transport", None)
+    return transport

@@ -82,7 +82,7 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.add("algebra", second)
         self.outbox.put("algebra", [said("2")])
         self.turn()
-        assert first.pieces == ["ann:1;", "ann:2;"]
+        assert first.pieces == ["ann:1;ann:2;"]
         assert second.pieces == ["ann:2;"]
 
     def test_who_goes_hears_nothing_more(self) -> None:

@@ -2,13 +2,14 @@
 
 The law: what one client sends, however much and whatever it is, is held to the bounds of
 `meet.limits`, is carried out line by line in its order, and costs nobody else anything.  A
-client that sends too fast is not read from until it may go on.
+client that sends too fast is not read from until it may go on.  Only what it says in rooms
+need not wait for what it said before: the broker numbers that in the order of asking.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
@@ -34,6 +35,11 @@ _BAD_SPAN = 60.0
 _WAITING = 64
 """Lines that may wait for their turn before nothing more is read."""
 
+_UNDER_WAY = 32
+"""Lines to rooms that are on their way at a time: half of what a session takes."""
+
+_TO_ROOMS = (b"PRIVMSG ", b"NOTICE ")
+
 _FAR_BEYOND = 8
 """Times ``commands-per-connection`` that may come in one piece before it is a flood."""
 
@@ -54,7 +60,9 @@ class Connection(Protocol):
     transport: Any
 
     def __init__(self, house: House, server: Server, visits: Visits, ended: Any) -> None:
-        self.client = Client(server, self.write)
+        self.client = Client(server, _nowhere)
+        self.write: Callable[[bytes], None] = _nowhere
+        """Sends whole lines; nothing happens once the connection has ended."""
         self.address = ""
         self.gone = False
         self._house = house
@@ -67,6 +75,7 @@ class Connection(Protocol):
         self._buffer = b""
         self._discarding = False
         self._busy = False
+        self._under_way = 0
         self._pumping = False
         self._paused = False
         self._input_over = False
@@ -88,6 +97,8 @@ class Connection(Protocol):
         clock, limits = self._house.clock, self._house.limits
         self.address = getattr(self.transport.getPeer(), "host", "")
         self._writer = Writer(self.transport, clock, limits, lambda: self.end(GOODBYES["slow"]))
+        # Without a step between: this is what a line costs.
+        self.write = self.client.write = self._writer.write
         try:
             self._admitted = self._house.admission.connect(self.address)
         except Refused as refused:
@@ -132,11 +143,6 @@ class Connection(Protocol):
         self._ended(self)
 
     # Others call these.
-
-    def write(self, data: bytes) -> None:
-        """Send whole lines; nothing happens once the connection has ended."""
-        if self._writer is not None and not self.gone:
-            self._writer.write(data)
 
     def end(self, goodbye: Goodbye) -> None:
         """Say goodbye and end the connection; places in rooms are kept for the grace time."""
@@ -183,7 +189,7 @@ class Connection(Protocol):
         self._pumping = True
         clock = self._house.clock
         try:
-            while self._lines and not self._busy and not self.gone and self._turn is None:
+            while self._lines and self._may_begin(self._lines[0]) and not self.gone and self._turn is None:
                 if not self._commands.take(clock.seconds()):
                     self._turn = clock.callLater(self._commands.wait(clock.seconds()), self._go_on)
                     break
@@ -193,7 +199,7 @@ class Connection(Protocol):
         if self.gone:
             return
         if self._input_over:
-            if not self._lines and not self._busy:
+            if not self._lines and not self._busy and not self._under_way:
                 self._finish("Goodbye.")
             return
         full = self._turn is not None or len(self._lines) > _WAITING
@@ -203,6 +209,12 @@ class Connection(Protocol):
         elif self._paused and not full:
             self._paused = False
             self.transport.resumeProducing()
+
+    def _may_begin(self, line: bytes | None) -> bool:
+        """Whether ``line`` can be carried out beside what is under way."""
+        if self._busy:
+            return False
+        return self._under_way < _UNDER_WAY if _is_to_room(line) else not self._under_way
 
     def _go_on(self) -> None:
         self._turn = None
@@ -231,8 +243,12 @@ class Connection(Protocol):
             self._count_bad()
         if self.gone:
             return
-        self._busy = True
-        self._converse(self._dialogue.take(message)).addErrback(self._broken).addCallback(self._carried_out)
+        if _is_to_room(line):
+            self._under_way += 1
+        else:
+            self._busy = True
+        conversation = self._converse(self._dialogue.take(message)).addErrback(self._broken)
+        conversation.addCallback(self._carried_out, _is_to_room(line))
 
     @inlineCallbacks
     def _converse(self, conversation: Conversation) -> Generator[Deferred[Any], Any, None]:
@@ -250,8 +266,11 @@ class Connection(Protocol):
             return
         conversation.close()
 
-    def _carried_out(self, result: None) -> None:
-        self._busy = False
+    def _carried_out(self, result: None, to_room: bool) -> None:
+        if to_room:
+            self._under_way -= 1
+        else:
+            self._busy = False
         if self.client.finished:
             self._finish("Goodbye.")
             return
@@ -303,9 +322,8 @@ class Connection(Protocol):
         """Send ERROR, and end the connection once that is out."""
         if self.gone:
             return
-        if self._writer is not None:
-            # Clients know this line by its first word.
-            self.write(write("ERROR", text=text))
+        # Clients know this line by its first word.
+        self.write(write("ERROR", text=text))
         self._stop()
         self._cut = self._house.clock.callLater(_LAST_WORDS, self._abort)
         self.transport.loseConnection()
@@ -334,6 +352,15 @@ class Connection(Protocol):
         setattr(self, name, None)
         if call is not None and call.active():
             call.cancel()
+
+
+def _is_to_room(line: bytes | None) -> bool:
+    """Whether ``line`` says something in a room, and no more than that."""
+    return line is not None and line[:8].upper().startswith(_TO_ROOMS)
+
+
+def _nowhere(data: bytes) -> None:
+    """Where lines go before there is a connection."""
 
 
 def _fits(line: bytes) -> bool:

@@ -59,13 +59,16 @@ class Ear:
         self.skips = skips
         self._visit = visit
         self._told: set[bytes] = set()
+        # As `IListener` says; who hears nothing of what they do themselves has nothing left out,
+        # and so no step between.
+        self.heard = visit.line.write if skips else self._pass_on
 
     @property
     def line(self) -> Line:
         """The connection that it belongs to."""
         return self._visit.line
 
-    def heard(self, data: bytes) -> None:
+    def _pass_on(self, data: bytes) -> None:
         """Pass lines on, but for those that the client has already."""
         if self._told:
             data = b"".join(line for line in data.splitlines(keepends=True) if not self._was_told(line))
@@ -120,6 +123,7 @@ class Visit:
     def retune(self) -> None:
         """Hear in another way; what this reactor turn has told is heard in the old one."""
         before, self._ear = self._ear, self._new_ear()
+        self.session.catch_up(before)
         try:
             self.session.attach(self._ear)
         finally:

@@ -6,6 +6,8 @@ told as a digest (`here`), never one by one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from zope.interface import implementer
 
 from meet.events import Entry, Forgotten, Presence
@@ -69,20 +71,27 @@ class SocketFormat:
 
 
 @implementer(IFormat)
+@dataclass(frozen=True, slots=True)
 class EventFormat:
-    """Blocks of an event stream (server-sent events)."""
+    """Blocks of an event stream (server-sent events); each ``chunked`` is one chunk (RFC 9112 section 7.1)."""
+
+    chunked: bool = False
+
+    def block(self, block: bytes) -> bytes:
+        """``block`` as it stands on the wire."""
+        return b"%x\r\n%s\r\n" % (len(block), block) if self.chunked else block
 
     def entry(self, room: str, entry: Entry) -> bytes:
         """One block with the position as its id."""
-        return event_entry(entry) if is_told(entry) else b""
+        return self.block(event_entry(entry)) if is_told(entry) else b""
 
     def here(self, room: str, here: Here) -> bytes:
         """One block with the digest."""
-        return event("here", here_object(here))
+        return self.block(event("here", here_object(here)))
 
     def status(self, room: str, status: Status) -> bytes:
         """One block."""
-        return event("away" if status.away else "back", status_object(status))
+        return self.block(event("away" if status.away else "back", status_object(status)))
 
 
 @implementer(IFormat)
@@ -104,4 +113,5 @@ class PairFormat:
 
 SOCKET = SocketFormat()
 EVENTS = EventFormat()
+CHUNKED_EVENTS = EventFormat(chunked=True)
 PAIRS = PairFormat()

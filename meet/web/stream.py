@@ -6,7 +6,7 @@ holds its participant's place; without one it only listens and is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,7 +23,7 @@ from meet.session import Session
 from meet.web import views
 from meet.web.asking import apart, idle, keep, place, room_feed
 from meet.web.conversation import goodbye_object
-from meet.web.formats import EVENTS, PAIRS, event, event_entry, is_told
+from meet.web.formats import CHUNKED_EVENTS, EVENTS, PAIRS, event, event_entry, is_told
 from meet.web.request import MeetRequest
 from meet.writer import Writer
 
@@ -37,47 +37,60 @@ _RETRY_STEP = 16
 
 @implementer(IListener)
 class _Stream:
-    """One open event stream; ``done`` fires when it has ended from our side."""
+    """One open event stream; ``done`` fires when it has ended from our side.
 
-    format = EVENTS
+    The request writes its head and what the stream opens with; then a `Writer` goes on, past
+    twisted.web, so blocks come to it as they stand on the wire.
+    """
+
     skips = ""
 
     def __init__(self, request: MeetRequest) -> None:
+        self.format = CHUNKED_EVENTS if request.clientproto == b"HTTP/1.1" else EVENTS
+        self.done: Deferred[None] = Deferred()
         self._request = request
         self._clock = request.house.clock
-        self._writer = Writer(request, self._clock, request.house.limits, self._slow)
+        self._writer: Writer | None = None
+        self._early: list[bytes] = []
+        self._write: Callable[[bytes], object] = self._early.append
         self._life: IDelayedCall | None = None
         self._over = False
-        self.done: Deferred[None] = Deferred()
 
-    def write(self, data: bytes) -> None:
-        """Send ``data``, and a sign of life some time after it."""
-        self._writer.write(data)
-        if self._over:
-            return
-        if self._life is not None and self._life.active():
-            self._life.reset(_COMMENT)
-        else:
-            self._life = self._clock.callLater(_COMMENT, self.write, b": \n\n")
+    def begin(self, opening: bytes) -> None:
+        """Send ``opening``, then what was heard meanwhile; once, before all else."""
+        request = self._request
+        request.write(opening)
+        self._writer = Writer(request.channel.transport, self._clock, request.house.limits, self._slow, request)
+        self._write = self._writer.write
+        for data in self._early:
+            self._write(data)
+        self._life = self._clock.callLater(_COMMENT, self._live)
 
     def heard(self, data: bytes) -> None:
         """As `IListener` says."""
-        self.write(data)
+        self._write(data)
 
     def ended(self, goodbye: Goodbye) -> None:
         """As `IListener` says."""
         if self._over:
             return
-        self._writer.write(event("goodbye", goodbye_object(goodbye)))
+        self._write(self.format.block(event("goodbye", goodbye_object(goodbye))))
         self.close()
         self.done.callback(None)
 
     def close(self) -> None:
         """Leave the request to others."""
         self._over = True
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         if self._life is not None and self._life.active():
             self._life.cancel()
+
+    def _live(self) -> None:
+        """Give a sign of life from time to time, whatever else is told: nothing is noted with each line."""
+        if not self._over:
+            self._write(self.format.block(b": \n\n"))
+            self._life = self._clock.callLater(_COMMENT, self._live)
 
     def _slow(self) -> None:
         if self._over:
@@ -142,7 +155,7 @@ class Streams:
         self._open[stream] = None
         try:
             since = await self._attach(feed, session, stream, after)
-            stream.write(self._opening(feed, session, since))
+            stream.begin(self._opening(feed, session, since))
             await stream.done
         finally:
             del self._open[stream]
