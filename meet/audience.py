@@ -40,7 +40,7 @@ class _Round:
     data: bytes
     entries: int
     due: list[Hear]
-    apart: dict[Hear, bytes]
+    apart: dict[Hear, list[bytes]]
     """Who is told something else: less, as they said some of it themselves, or came late."""
 
     reached: int = 0
@@ -146,8 +146,9 @@ class Audience:
         pieces: list[bytes] = []
         for each in self._rounds:
             if each.form == listener.format and hear not in self._done and hear in each.due[each.reached :]:
-                pieces.append(each.apart.get(hear, each.data))
-                self.delivered += each.entries
+                mine = each.apart.get(hear)
+                pieces += [each.data] if mine is None else mine
+                self.delivered += each.entries if mine is None else len(mine)
         if self._rounds:
             self._done.add(hear)
         waiting = self._waiting[self._late.get(listener, 0) :]
@@ -203,9 +204,9 @@ class Audience:
             data = b"".join(piece for _, piece in pieces)
             if data:
                 own = {
-                    listeners[each]: b"".join(
-                        piece for by, piece in pieces[late.get(each, 0) :] if not by or by != each.skips
-                    )
+                    listeners[each]: [
+                        piece for by, piece in pieces[late.get(each, 0) :] if piece and (not by or by != each.skips)
+                    ]
                     for each in apart
                     if each in listeners
                 }
@@ -220,12 +221,14 @@ class Audience:
             del self._rounds[0]
         if self._done:
             hears = [hear for hear in hears if hear not in self._done]
-        self.delivered += len(hears) * turn.entries
         if turn.apart:
             for hear in [hear for hear in hears if hear in turn.apart]:
-                if turn.apart[hear]:
-                    self._hand((hear,), turn.apart[hear], turn.form)
+                pieces = turn.apart[hear]
+                self.delivered += len(pieces)
+                if pieces:
+                    self._hand((hear,), b"".join(pieces), turn.form)
             hears = [hear for hear in hears if hear not in turn.apart]
+        self.delivered += len(hears) * turn.entries
         self._hand(hears, turn.data, turn.form)
         return count
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.errors import GOODBYES
 from meet.events import Entry, Position, Said
 from meet.interfaces import Here, Status
-from meet.outbox import Outbox
+from meet.outbox import AT_ONCE, Outbox
 from meet.wire import encode
 from tests.flow import Ear, Plain
 
@@ -151,3 +153,92 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.put("algebra", [said("2")])
         self.turn()
         assert (ear.text, self.outbox.rooms()) == ("ann:1;", [])
+
+    def test_a_large_room_has_many_turns_and_what_others_ask_is_answered_between(self) -> None:
+        form = Plain()
+        crowd = [Asking(self.clock, form) for _ in range(2 * AT_ONCE + 1)]
+        for ear in crowd:
+            self.outbox.add("hall", ear)
+        self.outbox.put("hall", [said("1")])
+        found: list[int] = []
+        # The first who is told asks for something.
+        crowd[0].ask = lambda: found.append(sum(bool(ear.pieces) for ear in crowd))
+        self.turn()
+        assert found == [AT_ONCE]
+        assert [ear.text for ear in crowd] == ["ann:1;"] * len(crowd)
+        assert (form.asked, self.outbox.delivered) == (1, len(crowd))
+
+    def test_a_burst_in_a_large_room_keeps_no_other_waiting(self) -> None:
+        crowd = [Asking(self.clock) for _ in range(2 * AT_ONCE + 1)]
+        other = Asking(self.clock)
+        for ear in crowd:
+            self.outbox.add("hall", ear)
+        self.outbox.add("algebra", other)
+        self.outbox.put("hall", [said("1")])
+        self.outbox.put("algebra", [said("2")])
+        found: list[bool] = []
+        other.ask = lambda: found.append(bool(crowd[-1].pieces))
+        self.turn()
+        assert found == [False]
+        assert (other.text, crowd[-1].text) == ("ann:2;", "ann:1;")
+
+    def test_who_comes_between_the_turns_of_a_large_room_has_no_hole_and_nothing_twice(self) -> None:
+        form = Plain()
+        crowd, late = [Asking(self.clock, form) for _ in range(AT_ONCE + 1)], Ear(form)
+        for ear in crowd:
+            self.outbox.add("hall", ear)
+
+        def come() -> None:
+            self.outbox.put("hall", [said("2")])
+            self.outbox.add("hall", late)
+            self.outbox.put("hall", [said("3")])
+
+        crowd[0].ask = come
+        self.outbox.put("hall", [said("1")])
+        self.turn()
+        assert [ear.text for ear in crowd] == ["ann:1;ann:2;ann:3;"] * len(crowd)
+        assert late.text == "ann:3;"
+
+    def test_a_large_room_ends_some_at_a_time_and_whoever_goes_meanwhile_is_left_alone(self) -> None:
+        crowd = [Asking(self.clock) for _ in range(AT_ONCE)]
+        for ear in crowd:
+            self.outbox.add("hall", ear)
+        self.outbox.put("hall", [said("1")])
+        self.outbox.end("hall", GOODBYES["room-closed"])
+        assert self.outbox.rooms() == []
+        gone, stays = crowd[-1], Ear()
+        assert gone.ends == []
+        assert self.outbox.remove("hall", gone)
+        self.outbox.add("hall", stays)
+        self.turn()
+        assert [ear.ends for ear in crowd] == [*[["room-closed"]] * (AT_ONCE - 1), []]
+        assert stays.ends == []
+        assert self.clock.getDelayedCalls() == []
+
+    def test_one_catches_up_before_the_others(self) -> None:
+        form = Plain()
+        first, other = Ear(form), Ear(form)
+        for ear in (first, other):
+            self.outbox.add("algebra", ear)
+        self.outbox.put("algebra", [said("1")])
+        self.outbox.catch_up("algebra", first)
+        assert (first.text, other.text) == ("ann:1;", "")
+        self.outbox.put("algebra", [said("2")])
+        self.turn()
+        assert (first.text, other.text) == ("ann:1;ann:2;", "ann:1;ann:2;")
+        self.outbox.catch_up("nowhere", first)
+
+
+class Asking(Ear):
+    """A listener whose owner asks for something once it has heard: that comes in the next turn."""
+
+    def __init__(self, clock: Clock, form: Plain | None = None) -> None:
+        super().__init__(form)
+        self.clock = clock
+        self.ask: Callable[[], None] | None = None
+
+    def heard(self, data: bytes) -> None:
+        super().heard(data)
+        ask, self.ask = self.ask, None
+        if ask is not None:
+            self.clock.callLater(0, ask)

@@ -100,6 +100,7 @@ class Pipe:
     """A writer on one end of a real connection with a small kernel buffer, and a reader that is asked to read."""
 
     def __init__(self, size: int, limits: Limits, slow: Any = None) -> None:
+        self.clock = Clock()
         self.ours, self.theirs = socket.socketpair()
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
         self.theirs.setblocking(False)
@@ -107,7 +108,7 @@ class Pipe:
         self.transport = Connection(self.ours, Protocol(), self.reactor)  # type: ignore[arg-type]
         self.transport.connected = True
         self.read = b""
-        self.writer = Writer(self.transport, Clock(), limits, slow or (lambda: None))
+        self.writer = Writer(self.transport, self.clock, limits, slow or (lambda: None))
 
     def take(self, most: int) -> None:
         """Read at most so much, and let the reactor have its turn."""
@@ -187,3 +188,70 @@ class DirectTests(SynchronousTestCase):
         pipe.drain()
         assert pipe.read == b""
         pipe.close()
+
+    def test_what_waited_before_there_was_a_writer_goes_first(self) -> None:
+        pipe = Pipe(100_000, self.limits)
+        pipe.writer.close()
+        pipe.transport.write(b"HTTP/1.1 101 ")
+        Writer(pipe.transport, pipe.clock, self.limits, lambda: None).write(b"and then")
+        pipe.drain()
+        assert pipe.read == b"HTTP/1.1 101 and then"
+        pipe.close()
+
+    def test_a_writer_that_is_closed_leaves_the_transport_as_it_was(self) -> None:
+        pipe = Pipe(1, self.limits)
+        pipe.writer.close()
+        other = Writer(pipe.transport, pipe.clock, self.limits, lambda: None)
+        other.write(b"x" * 100_000)
+        assert pipe.clock.getDelayedCalls()
+        other.close()
+        assert pipe.clock.getDelayedCalls() == []
+        assert not vars(pipe.transport).keys() & {"startWriting", "stopWriting", "writeSomeData"}
+        pipe.close()
+
+
+class ProgressTests(SynchronousTestCase):
+    """A phone on a bad line is not one that has gone."""
+
+    def setUp(self) -> None:
+        self.slow: list[float] = []
+        self.pipe = Pipe(1, Limits(), lambda: self.slow.append(self.pipe.clock.seconds()))
+        self.addCleanup(self.pipe.close)
+        # What the kernel holds is nobody's backlog.
+        self.pipe.writer.write(b"." * 250_000)
+
+    def pass_time(self, seconds: int, taken: int, said: int) -> None:
+        for _ in range(seconds):
+            left = taken
+            while left > 0:
+                before = len(self.pipe.read)
+                self.pipe.take(min(left, 1000))
+                if len(self.pipe.read) == before:
+                    break
+                left -= len(self.pipe.read) - before
+            self.pipe.writer.write(b"x" * said)
+            self.pipe.clock.advance(1)
+
+    def test_who_takes_a_little_all_the_time_is_not_slow(self) -> None:
+        # Their backlog does not empty for three times as long as nothing may be taken.
+        self.pass_time(100, taken=10_000, said=9_000)
+        assert self.slow == []
+        assert self.pipe.clock.getDelayedCalls()
+        self.pipe.drain()
+        assert self.pipe.read.count(b"x") == 100 * 9_000
+        self.pipe.clock.advance(1000)
+        assert self.slow == []
+
+    def test_who_takes_nothing_is_slow_when_the_time_is_over(self) -> None:
+        self.pass_time(40, taken=0, said=1)
+        assert self.slow == [30]
+
+    def test_who_stops_taking_is_slow_that_long_afterwards(self) -> None:
+        self.pass_time(20, taken=10_000, said=1_000)
+        self.pass_time(60, taken=0, said=1)
+        assert self.slow == [49]
+
+    def test_who_takes_less_than_is_said_is_slow_when_they_are_too_far_behind(self) -> None:
+        self.pass_time(60, taken=1_000, said=10_000)
+        assert len(self.slow) == 1
+        assert 20 < self.slow[0] < 30

@@ -23,6 +23,11 @@ SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 """Seconds between two tries; each failure doubles the pause."""
 
+GATHER = 1.0
+"""Seconds for which news of a lively room gathers, so that a store has one transaction for many
+lines; what comes after a silence is told at once.
+"""
+
 Batch = Sequence[tuple[int, Record]]
 """Records, each with the number by which it is acknowledged, ascending."""
 
@@ -36,7 +41,8 @@ class Observation:
     """Tells ``observe`` what ``fetch(after, count)`` gives of the journal, oldest first.
 
     ``acknowledge(number)`` is called when everything up to ``number`` was taken.  Nothing
-    is asked for until the first `wake`.
+    is asked for until the first `wake`.  What comes within ``gather`` seconds of what was taken
+    waits for their end.
     """
 
     _log = Logger()
@@ -48,12 +54,15 @@ class Observation:
         acknowledge: Callable[[int], None],
         clock: IReactorTime,
         after: int,
+        gather: float = GATHER,
     ) -> None:
         self._observe = observe
         self._fetch = fetch
         self._acknowledge = acknowledge
         self._clock = clock
         self._after = after
+        self._gather = gather
+        self._gathered = 0.0
         self._pause = SHORTEST_PAUSE
         self._retry: IDelayedCall | None = None
         self._busy = False
@@ -66,7 +75,7 @@ class Observation:
         """There is something new in the journal."""
         self._woken = True
         if not self._busy and not self._stopped:
-            self._next()
+            self._begin()
 
     def stop(self) -> Deferred[None]:
         """Tell nothing more; fires when the batch that is being told has ended."""
@@ -80,6 +89,14 @@ class Observation:
         self._ended.append(ended)
         return ended
 
+    def _begin(self) -> None:
+        wait = self._gathered - self._clock.seconds()
+        if wait > 0:
+            self._busy = True
+            self._retry = self._clock.callLater(wait, self._next)
+        else:
+            self._next()
+
     def _next(self) -> None:
         self._busy, self._woken, self._retry = True, False, None
         fetched = self._fetch(self._after, RECORDS_IN_BATCH)
@@ -92,7 +109,7 @@ class Observation:
         if not batch:
             self._busy = False
             if self._woken:
-                self._next()
+                self._begin()
             return
         self._telling = True
         told = maybeDeferred(self._observe, [record for _, record in batch])
@@ -103,6 +120,7 @@ class Observation:
         self._telling = False
         self._pause = SHORTEST_PAUSE
         self._after = number
+        self._gathered = self._clock.seconds() + self._gather
         self._acknowledge(number)
         if not self._over():
             self._next()

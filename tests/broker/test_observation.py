@@ -66,3 +66,47 @@ class Pauses(SynchronousTestCase):
         self.assertEqual(self.acknowledged, [])
         self.clock.advance(1)
         self.assertEqual(self.acknowledged, [1])
+
+
+class Gathering(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.journal: list[tuple[int, Record]] = []
+        self.told: list[int] = []
+        self.acknowledged: list[int] = []
+        self.observation = Observation(self.observe, self.fetch, self.acknowledged.append, self.clock, 0)
+
+    def fetch(self, after: int, count: int) -> Deferred[Batch]:
+        return succeed(self.journal[after:][:count])
+
+    def observe(self, records: Sequence[Record]) -> Deferred[None]:
+        self.told.append(len(records))
+        return succeed(None)
+
+    def news(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.journal.append((len(self.journal) + 1, RECORD))
+        self.observation.wake()
+
+    def test_lively_news_is_told_some_at_a_time_and_the_first_after_a_silence_at_once(self) -> None:
+        self.news()
+        self.assertEqual(self.told, [1])
+        for _ in range(10):
+            self.clock.advance(0.02)
+            self.news()
+        self.assertEqual(self.told, [1])
+        self.clock.advance(0.8)
+        self.assertEqual((self.told, self.acknowledged), ([1, 10], [1, 11]))
+        self.clock.advance(60)
+        self.news()
+        self.assertEqual((self.told, self.acknowledged), ([1, 10, 1], [1, 11, 12]))
+
+    def test_a_long_journal_is_told_without_a_break(self) -> None:
+        self.news(450)
+        self.assertEqual(self.told, [200, 200, 50])
+
+    def test_stopped_while_news_gathers_it_leaves_nothing_behind(self) -> None:
+        self.news()
+        self.news()
+        self.successResultOf(self.observation.stop())
+        self.assertEqual((self.clock.getDelayedCalls(), self.told), ([], [1]))

@@ -231,6 +231,8 @@ class RestoreContract(BrokerGround):
         await self.done(observer.upto(2))
         known = self.more(await self.look(), said("two"), said("three"))
         await self.restore(known)
+        # News may gather for a moment before it is told.
+        self.clock.advance(1)
         await self.done(observer.upto(5))
         look = await self.look()
         records = [(record.position, record.body) for record in observer.items[2:]]

@@ -70,6 +70,42 @@ class ConnectionTests(SynchronousTestCase):
         assert lines[-1].startswith("ERROR :Too much of what came")
         assert mia.ended
 
+    def test_lines_to_rooms_are_on_their_way_side_by_side_and_in_order(self) -> None:
+        self.begin(says_per_participant=0)
+        mia, bob = self.person(), self.person("192.0.2.8")
+        mia.enter()
+        bob.enter("bob")
+        mia.heard()
+        before = len(self.flow.log())
+        lines = [f"PRIVMSG #algebra :{number}" for number in range(50)]
+        written: list[bytes] = []
+        write = bob.transport.write
+        bob.transport.write = lambda data: (written.append(data), write(data))  # type: ignore[method-assign, assignment, func-returns-value]
+        assert mia.send(*lines) == []
+        assert [text for _, text in self.flow.log()[before:]] == [str(number) for number in range(50)]
+        assert len(bob.heard()) == 50
+        assert len(written) <= 2
+
+    def test_whatever_else_comes_after_lines_waits_for_them(self) -> None:
+        self.begin(says_per_participant=2)
+        mia = self.person()
+        mia.enter()
+        lines = mia.send("privmsg #algebra :one", "NOTICE #algebra :two", "PRIVMSG #algebra :three", "PING x")
+        assert numerics(lines) == ["404", "PONG"]
+        assert self.flow.log() == [("mia", "one"), ("mia", "two")]
+        self.flow.pass_time(11)
+        assert mia.send("PRIVMSG #algebra :four", "PART #algebra", "PRIVMSG #algebra :five")[0].split()[1] == "PART"
+        assert self.flow.log()[2:] == [("mia", "four")]
+
+    def test_lines_on_their_way_are_said_when_the_other_side_has_nothing_more_to_send(self) -> None:
+        mia = self.person()
+        mia.enter()
+        mia.connection.dataReceived(b"PRIVMSG #algebra :last\r\nPRIVMSG #algebra :words\r\n")
+        mia.connection.readConnectionLost()
+        self.flow.turn()
+        assert self.flow.log() == [("mia", "last"), ("mia", "words")]
+        assert mia.ended
+
     def test_a_browser_is_sent_away_at_its_first_line(self) -> None:
         mia = self.person()
         lines = mia.send("POST / HTTP/1.1", "Host: meet", "", "NICK mia", "USER mia 0 * :Mia", "JOIN #algebra")

@@ -8,7 +8,7 @@ from zope.interface.verify import verifyObject
 
 from meet.events import Forgotten, Joined, Left, Position, Renamed, Said
 from meet.interfaces import Here, IFormat, Status
-from meet.web.formats import EVENTS, PAIRS, SOCKET, frame
+from meet.web.formats import CHUNKED_EVENTS, EVENTS, PAIRS, SOCKET, frame
 from meet.wire import encode, entry
 from tests.web.case import read_frames
 
@@ -61,6 +61,16 @@ class Formats(SynchronousTestCase):
         lines = block.split("\n")
         self.assertEqual((lines[0], lines[2:]), ("id: k3q.12", ["", ""]))
         self.assertEqual(json.loads(lines[1].removeprefix("data: "))[1]["text"], text)
+
+    def test_each_block_of_a_chunked_stream_is_one_chunk(self):
+        for write in (
+            lambda form: form.entry("algebra", said("h\u00e9")),
+            lambda form: form.here("algebra", Here(3, ["ann"], [])),
+            lambda form: form.status("algebra", Status(True, "Not now.")),
+        ):
+            block = write(EVENTS)
+            self.assertEqual(write(CHUNKED_EVENTS), f"{len(block):x}\r\n".encode() + block + b"\r\n")
+        self.assertEqual(CHUNKED_EVENTS.entry("algebra", item(Forgotten(at=AT))), b"")
 
     @given(st.one_of(st.binary(max_size=300), st.integers(60_000, 70_000).map(bytes)))
     def test_frames_are_read_by_others(self, payload):

@@ -1,3 +1,5 @@
+import re
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -65,6 +67,39 @@ class Streams(WebCase):
         ):
             answer = await self.ask("GET", f"/api/v1/rooms/{path}", **headers)
             self.assertEqual((answer.status, answer.json["code"]), (status, code))
+
+    async def test_a_stream_is_well_formed_to_its_end(self):
+        stream = await self.raw(_GET % (b"events", b""))
+        await stream.until(b"welcome")
+        for text in ("one", "two", "three"):
+            await self.say(self.ann, text)
+        await stream.until(b"three")
+        await self.ask("POST", "/api/v1/rooms/algebra/asks", {"ask": "close"}, self.ann)
+        heard = await stream.until(b"\r\n0\r\n\r\n")
+        head, _, rest = heard.partition(b"\r\n\r\n")
+        self.assertIn(b"Transfer-Encoding: chunked", head)
+        body = b""
+        while rest:
+            length, _, rest = rest.partition(b"\r\n")
+            body += rest[: int(length, 16)]
+            self.assertEqual(rest[int(length, 16) :][:2], b"\r\n")
+            rest = rest[int(length, 16) + 2 :]
+        blocks = body.decode().rstrip("\n").split("\n\n")
+        self.assertEqual(
+            [block.partition(":")[0] for block in blocks], ["retry", "event", "id", "id", "id", "id", "event"]
+        )
+        self.assertEqual(re.findall(r'"text":"(\w+)"', body.decode()), ["one", "two", "three"])
+
+    async def test_a_client_of_1996_gets_the_same_without_chunks(self):
+        stream = await self.raw(b"GET /api/v1/rooms/algebra/events HTTP/1.0\r\n\r\n")
+        await stream.until(b"welcome")
+        await self.say(self.ann, "one")
+        await self.say(self.ann, "two")
+        heard = await stream.until(b"two")
+        self.assertNotIn(b"chunked", heard)
+        body = heard.partition(b"\r\n\r\n")[2].decode()
+        self.assertNotIn("\r", body)
+        self.assertEqual(re.findall(r'^id: .*\ndata: .*"text":"(\w+)"', body, re.MULTILINE), ["one", "two"])
 
     async def test_head_does_not_stream(self):
         answer = await self.ask("HEAD", "/api/v1/rooms/algebra/events")
