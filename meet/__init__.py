@@ -15,7 +15,7 @@ floor  modules                                                       knows
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
-       ``attended`` ``export`` ``carrying``
+       ``attended`` ``export`` ``carrying`` ``audience``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search``                                  the rules
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from twisted.python.failure import Failure
-
 from meet.errors import GOODBYES, Goodbye
 from meet.events import Entry
 from meet.interfaces import Here, IFormat, IListener, Status
@@ -25,8 +23,8 @@ Told = Entry | Here | Status
 Hear = Callable[[bytes], None]
 """A listener's own `heard`."""
 
-Broke = Callable[[str, Failure, object], None]
-"""Told that something broke: a sentence, the failure, and what it was that broke."""
+Broke = Callable[[str, object], None]
+"""Told, while an exception is dealt with, what broke: a sentence, and the thing."""
 
 ENDING = 10
 """Ending a listener's stay costs as much as telling so many."""
@@ -163,7 +161,7 @@ class Audience:
             if data:
                 hear(data)
         except Exception:
-            self._broken(Failure(), listener)
+            self._broken(listener)
 
     def tell_one(self, listener: IListener, told: Told) -> None:
         """Tell ``listener`` alone, at once, if it listens."""
@@ -175,7 +173,7 @@ class Audience:
             if data:
                 hear(data)
         except Exception:
-            self._broken(Failure(), listener)
+            self._broken(listener)
 
     def dismiss(self, listener: IListener, goodbye: Goodbye) -> None:
         """End the stay of ``listener``."""
@@ -183,7 +181,7 @@ class Audience:
         try:
             listener.ended(goodbye)
         except Exception:
-            self._broke("A listener broke at its end", Failure(), listener)
+            self._broke("A listener broke at its end", listener)
 
     def _begin(self) -> None:
         """Write what waits, for all who listen now."""
@@ -197,7 +195,7 @@ class Audience:
             try:
                 pieces = [(_author(item), _write(form, self.room, item)) for item in waiting]
             except Exception:
-                self._broke("A format broke and its listeners were removed", Failure(), form)
+                self._broke("A format broke and its listeners were removed", form)
                 for listener in list(listeners):
                     self.dismiss(listener, GOODBYES["internal"])
                 continue
@@ -238,13 +236,12 @@ class Audience:
             try:
                 hear(data)
             except Exception:
-                failure = Failure()
                 listeners = self._by_format.get(form, {})
                 for listener in [each for each, its in listeners.items() if its is hear]:
-                    self._broken(failure, listener)
+                    self._broken(listener)
 
-    def _broken(self, failure: Failure, listener: IListener) -> None:
-        self._broke("A listener broke and was removed", failure, listener)
+    def _broken(self, listener: IListener) -> None:
+        self._broke("A listener broke and was removed", listener)
         self.dismiss(listener, GOODBYES["internal"])
 
 

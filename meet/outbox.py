@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from meet.audience import Audience, Told
 from meet.errors import Goodbye
@@ -129,5 +128,5 @@ class Outbox:
         if not audience and self._rooms.get(audience.room) is audience:
             del self._rooms[audience.room]
 
-    def _broke(self, sentence: str, failure: Failure, what: object) -> None:
-        self.log.failure(sentence, failure, what=type(what).__name__)
+    def _broke(self, sentence: str, what: object) -> None:
+        self.log.failure(sentence, what=type(what).__name__)
