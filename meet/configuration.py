@@ -38,6 +38,7 @@ _NO = ("0", "false", "no", "off")
 _PATH = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)+\Z")
 
 _DIGITS_MOST = 18
+_OBSERVER = re.compile(r"[a-z0-9-]{1,40}\Z")
 _SERVER_NAME = re.compile(
     r"(?=.{1,63}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\Z"
 )
@@ -68,6 +69,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("store", "sqlite:", "where the archive is"),
     Option("serve", "", "the doors that this process serves: any of web, irc and line, with commas"),
     Option("record", "", "this process keeps the archive", switch=True),
+    Option("recorder", "recorder", "the name under which the broker keeps the journal for this archive"),
     Option("reap", "", "this process ends rooms and deletes them", switch=True),
     Option("health", HEALTH, "where health and metrics are told: a port, or a Twisted endpoint; empty for nowhere"),
     Option("at", "", "the path under which the pages stand, as /meet; empty for the one in public-url, or none"),
@@ -97,6 +99,7 @@ class Configuration:
     store: str
     serve: tuple[str, ...]
     record: bool
+    recorder: str
     reap: bool
     health: str
     at: str
@@ -159,6 +162,7 @@ def configure(
         store=_needed("store", chosen["store"]),
         serve=serve,
         record=record,
+        recorder=_recorder(chosen["recorder"]),
         reap=reap,
         health=chosen["health"],
         at=at,
@@ -169,6 +173,14 @@ def configure(
         log_level=_one_of("log-level", chosen["log-level"], LOG_LEVELS),
         limits=Limits().but(changes),
     )
+
+
+def _recorder(name: str) -> str:
+    if not _OBSERVER.match(name):
+        raise ValueError("The option recorder must be a name of 1 to 40 of the characters a-z, 0-9 and -.")
+    if name == "reaper":
+        raise ValueError("The option recorder cannot be reaper: by that name the ends of rooms are heard.")
+    return name
 
 
 def _toml(text: str) -> dict[str, Any]:

@@ -91,12 +91,15 @@ class Following(Service):
 
 
 class Recorder(Following):
-    """The durable observer ``recorder``: what the journal tells is kept in ``store``."""
+    """A durable observer: what the journal tells is kept in ``store``.
+
+    Recorders of one ``name`` share the work of one store; each store has a name of its own.
+    """
 
     log = Logger()
 
-    def __init__(self, broker: IBroker, store: IStore, clock: IReactorTime) -> None:
-        super().__init__(broker, clock, "recorder", self._record)
+    def __init__(self, broker: IBroker, store: IStore, clock: IReactorTime, name: str = "recorder") -> None:
+        super().__init__(broker, clock, name, self._record)
         self._store = store
         self._away = ""
 

@@ -131,7 +131,7 @@ class MeetService(Service):
         self.watch = Watch(self.broker, self.hub, self.sessions, reactor)
         self.restorer = Restorer(self.broker, self.store, reactor, limits)
         self.watch.back_again.append(self.restorer.look)
-        self.recorder = Recorder(self.broker, self.store, reactor)
+        self.recorder = Recorder(self.broker, self.store, reactor, configuration.recorder)
         self.reaper = Reaper(self.broker, reactor, limits)
         self.roll_call = RollCall(self.broker, reactor, limits)
         probes: dict[str, Probe] = {"broker": self.broker.probe}

@@ -23,6 +23,11 @@ class Precedence(SynchronousTestCase):
         configuration = configure({"http": "100"}, environment=environment, file=file)
         assert configuration.doors == {"http": "100", "irc": "20", "line": "3"}
 
+    def test_an_archive_has_a_name_that_every_broker_can_keep(self) -> None:
+        for name, told in (("Archive", "must be a name"), ("", "must be a name"), ("reaper", "cannot be reaper")):
+            with pytest.raises(ValueError, match=told):
+                configure({"recorder": name})
+
     def test_every_option_can_be_set_in_all_three_places(self) -> None:
         values = {
             "log": ("json", "json"),
@@ -31,6 +36,7 @@ class Precedence(SynchronousTestCase):
             "name": ("a.example", "a.example"),
             "serve": ("line, web", ("web", "line")),
             "record": ("1", True),
+            "recorder": ("archive-2", "archive-2"),
             "reap": ("on", True),
             "at": ("/meet/", "/meet"),
             "trust": ("127.0.0.1, 10.0.0.0/8,unix", ("127.0.0.1/32", "10.0.0.0/8", "unix")),

@@ -66,6 +66,8 @@ DRILLS = (
     Drill("h", harm.promote_a_replica, Many),
     Drill("h1", harm.promote_a_replica_without_waiting, Many, may_lose=True),
     Drill("i", harm.lock_the_store, Alone),
+    Drill("i1", harm.stop_postgresql, Alone),
+    Drill("i2", harm.stop_mariadb, Alone),
     Drill("j", harm.stop_reading, Alone),
     Drill("k", harm.fill_the_disk, Alone),
     Drill("l", harm.step_the_clock, Alone),

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from tests.drills.people import Browser, Front
 from tests.drills.stage import Alone, Many
+from tests.servers.database import Database
+from tests.servers.mariadb import Mariadb
 from tests.servers.network import Network
+from tests.servers.postgresql import Postgresql
 from tests.servers.program import is_root, program, until
 from tests.servers.redis import Redis
 from tests.servers.sentinel import NAME, Sentinels
@@ -42,6 +45,39 @@ def lock_the_store(stage: Alone) -> None:
         stage.pause(seconds)
         database.execute("ROLLBACK")
     stage.everybody_speaks()
+
+
+def stop_postgresql(stage: Alone) -> None:
+    """The store's PostgreSQL stands still (SIGSTOP), is stopped, and is killed."""
+    _stop_the_store(stage, Postgresql())
+
+
+def stop_mariadb(stage: Alone) -> None:
+    """The store's MariaDB stands still (SIGSTOP), is stopped, and is killed."""
+    _stop_the_store(stage, Mariadb())
+
+
+def _stop_the_store(stage: Alone, server: Database) -> None:
+    stage.closing.enter_context(server)
+    database = server.new()
+    stage.server = server, database
+    stage.build("--store", server.url(database))
+    stage.begin()
+    harms = [
+        ("stands still", server.freeze, server.thaw),
+        ("is stopped", server.stop, server.start),
+        ("is killed", server.kill, server.start),
+    ]
+    for what, harm, mend in harms:
+        stage.some_talk()
+        seconds = stage.lasting(2, 60)
+        accepted = stage.accepted
+        harm()
+        stage.note(f"the database {what} for {seconds} s")
+        stage.pause(seconds)
+        mend()
+        stage.note(f"{stage.accepted - accepted} lines were accepted meanwhile")
+        stage.everybody_speaks()
 
 
 def stop_reading(stage: Alone) -> None:

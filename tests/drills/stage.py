@@ -27,6 +27,7 @@ from tests.drills.people import Browser, Caller, Chatter, Front, Person, Script
 from tests.drills.verdict import Ear, Line, Verdict, judge
 from tests.live.conftest import UNBOUNDED
 from tests.live.server import Meet
+from tests.servers.database import Database
 from tests.servers.nginx import Nginx
 from tests.servers.program import free_port, until
 
@@ -63,6 +64,7 @@ class Stage:
         self.people: list[Person] = []
         self.notes: list[str] = []
         self.archive = self.folder / "archive.sqlite3"
+        self.server: tuple[Database, str] | None = None
         self.nginx: Nginx
 
     # Building.
@@ -215,6 +217,9 @@ class Stage:
         return [epoch for (epoch,) in rows]
 
     def _rows(self, query: str) -> list[Any]:
+        if self.server is not None:
+            server, database = self.server
+            return server.statement(query.replace("?", f"'{ROOM}'"), database)
         with contextlib.closing(sqlite3.connect(f"file:{self.archive}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute(query, (ROOM,)).fetchall()
 
