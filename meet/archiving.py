@@ -48,6 +48,9 @@ class Archiving(Configured):
 
     def _store(self, url: str, reactor: Any) -> IStore:
         data = self.configuration.data.absolute()
+        if url.endswith(":") and not data.exists():
+            # The store would make what somebody has only misspelt.
+            raise ValueError(f"There is no Meet in the folder {data}.")
         return store_for(url, data=data, clock=reactor, limits=self.configuration.limits)
 
 

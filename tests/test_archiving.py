@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -58,8 +58,6 @@ class Commands(TestCase):
             assert told == (0, b"Both hold the same: 3 entries.\n", "")
 
     def later(self, *words, **how):
-        from twisted.internet.defer import Deferred
-
         return Deferred.fromCoroutine(self.meet(*words, **how))
 
     async def test_what_differs_is_told_and_the_exit_code_is_1(self):
@@ -89,6 +87,7 @@ class Commands(TestCase):
             (("import",), "Say which file"),
             (("compare",), "Say with which store"),
             (("import", "--store", self.url("one"), str(self.folder / "none")), "cannot be read: No such file"),
+            (("export", "--data", str(self.folder / "none")), "There is no Meet in the folder"),
             (("export", "--store", "floppy:"), "There is no store called 'floppy'."),
             (("export", "--store", self.url("one"), "--to", "/no/such/folder/x"), "cannot be written"),
         ):

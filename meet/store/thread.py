@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, DeferredList, fail
@@ -30,6 +32,8 @@ class Threads:
     def start(self) -> None:
         """Take work from now on."""
         self._pool = ThreadPool(1, self._count, name="meet-store")
+        # A database that stands still must not keep a process from its end; `stop` has waited as long as it may.
+        self._pool.threadFactory = partial(Thread, daemon=True)
         self._pool.start()
 
     def stop(self) -> Deferred[None]:

@@ -18,12 +18,14 @@ class Drill:
     """One drill: who is up, and what is done to them.
 
     ``may_lose``: where Redis itself promises less, what it lost is counted and told, and no failure.
+    ``among_tests``: whether the tests run it too; what a database does to a store has tests of its own.
     """
 
     letter: str
     harm: Callable[[Any], None]
     cast: type[Stage]
     may_lose: bool = False
+    among_tests: bool = True
 
     @property
     def title(self) -> str:
@@ -66,8 +68,8 @@ DRILLS = (
     Drill("h", harm.promote_a_replica, Many),
     Drill("h1", harm.promote_a_replica_without_waiting, Many, may_lose=True),
     Drill("i", harm.lock_the_store, Alone),
-    Drill("i1", harm.stop_postgresql, Alone),
-    Drill("i2", harm.stop_mariadb, Alone),
+    Drill("i1", harm.stop_postgresql, Alone, among_tests=False),
+    Drill("i2", harm.stop_mariadb, Alone, among_tests=False),
     Drill("j", harm.stop_reading, Alone),
     Drill("k", harm.fill_the_disk, Alone),
     Drill("l", harm.step_the_clock, Alone),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
@@ -10,8 +13,20 @@ from meet.errors import Unavailable
 from meet.store import thread
 from meet.store.thread import Threads
 
+STUCK = """
+from threading import Event
+from meet.store.thread import Threads
+threads, begun = Threads(1), Event()
+threads.start()
+threads.run(lambda: (begun.set(), Event().wait()))
+begun.wait()
+"""
+
 
 class TheThreads(TestCase):
+    def test_work_that_never_ends_does_not_keep_a_process_from_its_end(self):
+        subprocess.run([sys.executable, "-c", STUCK], check=True, timeout=60)
+
     async def test_one_thread_does_its_work_in_the_order_of_asking(self):
         threads = Threads(1)
         threads.start()
