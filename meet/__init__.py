@@ -18,9 +18,10 @@ floor  modules                                                       knows
        ``attended`` ``export`` ``carrying`` ``audience``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search``                                  the rules
+       ``bus``
 1      ``room`` ``roster`` ``limits`` ``wire``                       the words
 0      ``events`` ``commands`` ``names`` ``moments`` ``posts``       nothing
-       ``errors`` ``version``
+       ``errors`` ``keys`` ``version``
 =====  ============================================================  ==================
 
 Floors 0 to 2 do no I/O and know no clock and no chance: time and randomness come

@@ -20,6 +20,8 @@ import msgspec
 
 from meet.names import skeleton
 
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
 
 class Position(NamedTuple):
     """Where an event stands in its room: a log's epoch, and the number in that log.
@@ -235,3 +237,16 @@ KINDS: tuple[type[Event], ...] = (Opened, Joined, Renamed, Left, Said, Retitled,
 def who_key(nick: str) -> str:
     """The key under which a nick is held."""
     return "who:" + skeleton(nick)
+
+
+def new_epoch(now: float, random: bytes) -> str:
+    """A name for a log begun at ``now``: at most 16 of ``0-9 a-z``, never given before.
+
+    ``random``, of 3 bytes, tells logs apart that begin in the same second.
+    """
+    number = (max(0, int(now)) << 24) + int.from_bytes(random[:3], "big")
+    digits = ""
+    while number or not digits:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits

@@ -20,9 +20,10 @@ from meet.events import (
     Retitled,
     Said,
     Unknown,
+    new_epoch,
     who_key,
 )
-from meet.wire import encode
+from meet.wire import encode, position
 
 AT = "2026-11-24T12:00:00.000Z"
 EXAMPLES: list[tuple[Event, bytes, str | None, bool, bool]] = [
@@ -117,3 +118,12 @@ class Positions(SynchronousTestCase):
 
     def test_numbers_of_one_log_compare_as_numbers(self) -> None:
         assert Position("k3q", 9) < Position("k3q", 12)
+
+
+class Logs(SynchronousTestCase):
+    def test_an_epoch_is_short_and_its_own(self) -> None:
+        epochs = {new_epoch(1_790_000_000, bytes([0, 0, each])) for each in range(256)}
+        epochs |= {new_epoch(each, b"\0\0\0") for each in (-5, 1, 1_790_000_001, 99_999_999_999)}
+        self.assertEqual(len(epochs), 260)
+        for epoch in epochs:
+            self.assertEqual(position(f"{epoch}.1"), Position(epoch, 1))

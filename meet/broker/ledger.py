@@ -24,8 +24,6 @@ _RENEWED = "renewed"
 _LOGS_NAMED = 32
 """Former logs that are known by name; each stands for one loss."""
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-
 
 class Row(NamedTuple):
     """One remembered entry; talk has no ``key``, state has an ``owner`` if it was claimed."""
@@ -316,16 +314,3 @@ def _renewed(body: bytes, former: tuple[str, ...]) -> bytes:
 
 def _number(row: Row) -> int:
     return row.seq
-
-
-def new_epoch(now: float, random: bytes) -> str:
-    """A name for a log begun at ``now``: at most 16 of ``0-9 a-z``, never given before.
-
-    ``random``, of 3 bytes, tells logs apart that begin in the same second.
-    """
-    number = (max(0, int(now)) << 24) + int.from_bytes(random[:3], "big")
-    digits = ""
-    while number or not digits:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits

@@ -24,14 +24,14 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from meet.broker.folder import FILE, lock
-from meet.broker.ledger import Ledger, Published, new_epoch
+from meet.broker.ledger import Ledger, Published
 from meet.broker.log import Left, Log, Written
 from meet.broker.observation import Batch, Observation, there
 from meet.broker.scribe import Job, Scribe
 from meet.broker.shelves import Shelves
 from meet.broker.turns import Turns
 from meet.errors import Stale, Taken, Unavailable
-from meet.events import Position
+from meet.events import Position, new_epoch
 from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
 from meet.limits import Limits
 from meet.look import Look

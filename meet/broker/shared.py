@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from meet.broker.ledger import Ledger, new_epoch
+from meet.broker.ledger import Ledger
 from meet.broker.records import Records
 from meet.broker.standing import Standing
 from meet.broker.turns import Turns
-from meet.events import Position
+from meet.events import Position, new_epoch
 from meet.limits import Limits
 
 NOTICED = 10.0

@@ -10,6 +10,9 @@ module            what it is
 ``problems``      how the web says no: problem documents to programs, a page to people
 ``asking``        what every route needs: a room, a place in it, a safe way to wait
 ``api``           the routes of programs
+``schemas``       what travels, as JSON Schema
+``openapi``       the routes of programs as a document
+``asyncapi``      what is heard, and the bus, as a document
 ``stream``        hearing by HTTP: event streams and long-poll
 ``handshake``     the opening of a WebSocket, judged and answered
 ``websocket``     Autobahn's WebSocket, made light

@@ -21,7 +21,7 @@ from meet.feed import Feed
 from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES
 from meet.session import Session
-from meet.web import views
+from meet.web import asyncapi, openapi, views
 from meet.web.asking import apart, keep, place, room_feed
 from meet.web.problems import Problems
 from meet.web.request import MeetRequest
@@ -162,6 +162,16 @@ class Api:
             return self._problems.refuse(request, refused, 426)
         request.channel.site.hints.upgraded()
         return self._sockets.takeover(request, room)
+
+    @app.route("/api/v1/openapi.json", methods=["GET"])
+    def openapi(self, request: MeetRequest) -> bytes:
+        """These routes, for programs that make clients of it."""
+        return request.answer_json(openapi.document(request.base, self._house.limits))
+
+    @app.route("/api/v1/asyncapi.json", methods=["GET"])
+    def asyncapi(self, request: MeetRequest) -> bytes:
+        """What is heard, and the bus, likewise."""
+        return request.answer_json(asyncapi.document(request.base))
 
     @app.handle_errors(Exception)
     def failed(self, request: Any, failure: Failure) -> bytes:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.broker.ledger import Ledger, Mark, Published, Row, new_epoch
+from meet.broker.ledger import Ledger, Mark, Published, Row
 from meet.errors import Stale, Taken
 from meet.events import Extended, Joined, Position, Renewed, Retitled, Said
 from meet.limits import Limits
 from meet.look import holds
 from meet.moments import moment
-from meet.wire import decode_event, encode, position
+from meet.wire import decode_event, encode
 
 RENEWED = encode(Renewed(at="", was=""))
 LIMITS = Limits().but({"entries-in-tail": 3})
@@ -113,13 +113,6 @@ class Stories(SynchronousTestCase):
     def test_a_clock_that_goes_back_forgets_nothing(self) -> None:
         first = self.publish(once="a", now=1000)
         self.assertEqual(self.publish(once="a", now=900), Published(first.position, repeated=True))
-
-    def test_an_epoch_is_short_and_its_own(self) -> None:
-        epochs = {new_epoch(1_790_000_000, bytes([0, 0, each])) for each in range(256)}
-        epochs |= {new_epoch(each, b"\0\0\0") for each in (-5, 1, 1_790_000_001, 99_999_999_999)}
-        self.assertEqual(len(epochs), 260)
-        for epoch in epochs:
-            self.assertEqual(position(f"{epoch}.1"), Position(epoch, 1))
 
 
 class Properties(SynchronousTestCase):

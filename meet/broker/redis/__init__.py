@@ -2,7 +2,6 @@
 
 ===========  ====================================================================
 ``address``  what the URL says: one server, one behind Sentinel, or a Cluster
-``names``    which key and which channel a room has, and in which shard
 ``reaching`` how a place is connected to
 ``link``     one connection, made again whenever it is lost
 ``servers``  which connection leads to which shard, and what refusals mean

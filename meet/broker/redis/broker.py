@@ -24,16 +24,16 @@ from meet.broker.redis.cluster import Cluster
 from meet.broker.redis.hearing import Hearing
 from meet.broker.redis.journal import Journal
 from meet.broker.redis.link import UNTRUSTED
-from meet.broker.redis.names import HOUSE, SHARDS, Names
 from meet.broker.redis.observers import Observers
 from meet.broker.redis.reaching import greeting
-from meet.broker.redis.reading import position_of
 from meet.broker.redis.rooms import Rooms, closed
 from meet.broker.redis.scripts import ALL, ORPHANS, PROBE
 from meet.broker.redis.servers import Forbidden, OneServer, Servers
 from meet.broker.redis.standing import PULSE_EVERY, Standing
+from meet.bus import position_of
 from meet.errors import Unavailable
 from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
+from meet.keys import HOUSE, SHARDS, Names
 from meet.limits import Limits
 
 _BEGINNING = 10.0

@@ -16,11 +16,12 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from meet.broker.redis.address import Address
-from meet.broker.redis.link import Link, Lost, Word
-from meet.broker.redis.names import HOUSE, slot_of, tag_of
+from meet.broker.redis.link import Link, Lost
 from meet.broker.redis.reaching import AnyOf, greeting, node_endpoint
 from meet.broker.redis.servers import ELSEWHERE, first_word, not_now
+from meet.bus import Word
 from meet.errors import Unavailable
+from meet.keys import HOUSE, slot_of, tag_of
 
 _REFRESH = 0.5
 """Seconds between two looks at which node has what, while it is not clear."""

@@ -19,14 +19,14 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from meet.broker.observation import Batch, Observation
-from meet.broker.redis.names import SHARDS, Names
-from meet.broker.redis.reading import look_of, position_of
 from meet.broker.redis.scripts import ACKNOWLEDGE, INHERIT, NEXT, READ, REGISTER
 from meet.broker.redis.servers import Servers, first_of
 from meet.broker.redis.standing import Standing
+from meet.bus import look_of, position_of
 from meet.errors import Unavailable
 from meet.events import Position
 from meet.interfaces import Observe, Record
+from meet.keys import SHARDS, Names
 from meet.look import lineage
 
 _SHARDS_AT_ONCE = 16

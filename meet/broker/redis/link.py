@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import InvalidData, RedisProtocol, ResponseError
 
+from meet.bus import Word
 from meet.errors import Unavailable
 
 PATIENCE = 2.5
@@ -38,7 +39,6 @@ so that a hundred processes do not knock at once."""
 
 UNTRUSTED = "Its certificate is not trusted"
 
-Word = str | bytes | int
 Greet = Callable[["Line"], "Deferred[None]"]
 
 

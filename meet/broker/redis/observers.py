@@ -13,11 +13,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from meet.broker.observation import there
-from meet.broker.redis.names import SHARDS, Names
 from meet.broker.redis.scripts import ACKNOWLEDGE, DISMISS, OBSERVERS
 from meet.broker.redis.servers import Servers, first_of
 from meet.broker.redis.standing import Standing
 from meet.interfaces import Observer
+from meet.keys import SHARDS, Names
 
 
 class Observers:

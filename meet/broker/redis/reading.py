@@ -1,58 +1,14 @@
-"""What Redis answers, as looks and ledgers; and a room that was restored, as the words that write it.  Pure."""
+"""All of a room as a ledger; and a room that was restored, as the words that write it.  Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from meet.broker.ledger import Ledger, Restored, Row
-from meet.events import Closed, Event, Extended, Opened, Position
+from meet.bus import Word
 from meet.limits import Limits
-from meet.look import Look
-from meet.moments import DAY, seconds
 from meet.wire import decode_event
-
-Word = str | bytes | int
-
-MARGIN = DAY
-"""Seconds for which a room's keys outlive the time at which the reaper should have dropped it."""
-
-
-def position_of(text: bytes) -> Position:
-    """Read ``epoch.seq``."""
-    epoch, _, number = text.rpartition(b".")
-    return Position(epoch.decode(), int(number))
-
-
-def look_of(answer: Sequence[Any]) -> Look:
-    """Read what ``read.lua`` answers."""
-    if not answer:
-        return Look(None, None, [], [], 0)
-    epoch, last, law, floor, kept, tail = answer
-    log = epoch.decode()
-    state = []
-    for each in kept:
-        number, _, body = each.partition(b" ")
-        state.append((Position(log, int(number)), body))
-    state.sort(key=lambda item: item[0].seq)
-    talk = [(Position(log, int(number.partition(b"-")[0])), fields[1]) for number, fields in tail]
-    return Look(Position(log, int(last)), Position(log, int(law)) if law else None, state, talk, int(floor))
-
-
-def till(events: Iterable[Event], limits: Limits) -> int | None:
-    """Until when a room's keys must stay, in milliseconds since 1970, by its state; None if that does not say."""
-    ends: float | None = None
-    for event in events:
-        try:
-            match event:
-                case Closed():
-                    ends = seconds(event.at)
-                    break
-                case Opened() | Extended():
-                    ends = seconds(event.ends)
-        except (ValueError, OverflowError):
-            continue
-    return None if ends is None else round(1000 * (ends + limits.grace + MARGIN))
 
 
 def ledger_of(answer: Sequence[Any], epoch: str, limits: Limits) -> tuple[Ledger, dict[int, bytes]]:

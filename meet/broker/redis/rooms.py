@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 
-from meet.broker.ledger import new_epoch
-from meet.broker.redis.link import Word
-from meet.broker.redis.names import ROOM, SHARDS, Names, shard_of
-from meet.broker.redis.reading import ledger_of, look_of, position_of, restored_words, till
+from meet.broker.redis.reading import ledger_of, restored_words
 from meet.broker.redis.scripts import DROP, HOLD, PUBLISH, READ, RESTORE, WEIGH, WHOLE
 from meet.broker.redis.servers import Servers, first_of
-from meet.errors import Stale, Taken, Unavailable
-from meet.events import Forgotten, Position
+from meet.bus import Word, look_of, published, room_keys, till, to_publish, to_read
+from meet.errors import Stale, Unavailable
+from meet.events import Forgotten, Position, new_epoch
+from meet.keys import ROOM, SHARDS, Names, shard_of
 from meet.limits import Limits
 from meet.look import Look, lineage
 from meet.moments import DAY
@@ -75,37 +74,24 @@ class Rooms:
         """As `IBroker` says."""
         if not self.open:
             return fail(closed())
-        shard, names = shard_of(room), self._names
-        keys = self._keys(shard, room)
-        if once is not None:
-            keys.append(names.once(shard, room, once))
-        claimed, owner = claim or ("", "")
-        flags = ("k" if key is not None else "") + ("f" if forget else "") + ("r" if ruling else "")
-        stays = till([decode_event(body)], self._limits) if ruling else None
-        published = PUBLISH.run(
-            self._servers,
-            shard,
-            keys,
-            [
-                room,
-                body,
-                str(under) if under is not None else "",
-                key or "",
-                flags + ("c" if claim is not None else ""),
-                claimed,
-                owner,
-                self._process,
-                self._epoch(),
-                self._limits.entries_in_tail,
-                names.channel(room),
-                names.wake,
-                shard,
-                "" if stays is None else stays,
-                str(erase) if erase is not None else "",
-                1000 * self._limits.once_kept,
-            ],
+        shard = shard_of(room)
+        asked = to_publish(
+            self._names,
+            room,
+            body,
+            under=under,
+            key=key,
+            forget=forget,
+            ruling=ruling,
+            claim=claim,
+            once=once,
+            erase=erase,
+            process=self._process,
+            epoch=self._epoch(),
+            limits=self._limits,
         )
-        numbered = published.addCallback(self._numbered, room, key, forget, claim)
+        numbered = PUBLISH.run(self._servers, shard, *asked)
+        numbered.addCallback(self._numbered, room, key, forget, claim)
         return numbered.addCallback(self._copied, shard) if self._wait else numbered
 
     def _copied(self, position: Position, shard: int) -> Deferred[Position]:
@@ -119,16 +105,13 @@ class Rooms:
     def _numbered(
         self, answer: bytes, room: str, key: str | None, forget: bool, claim: tuple[str, str] | None
     ) -> Position:
-        if answer == b"stale":
-            raise Stale("A ruling was numbered since.")
-        if answer == b"taken":
-            raise Taken("That belongs to somebody else.")
+        position = published(answer)
         if key is not None and claim is not None and claim[0] == key:
             if forget:
                 self.held.pop((room, key), None)
             else:
                 self.held[room, key] = claim[1]
-        return position_of(answer.removeprefix(b"="))
+        return position
 
     def hold(self, room: str, key: str, owner: str, away: float | None = None) -> Deferred[bool]:
         """As `IBroker` says."""
@@ -160,7 +143,7 @@ class Rooms:
 
     async def _drop(self, room: str, body: bytes, under: Position | None) -> None:
         shard, names = shard_of(room), self._names
-        keys = self._keys(shard, room)
+        keys = room_keys(names, room)
         keys += [names.room(shard, "grave", room), names.of(shard, "wiping")]
         words: list[Word] = [
             room,
@@ -203,7 +186,7 @@ class Rooms:
 
     async def _restore(self, room: str, known: Look, log: str, renewed: bytes) -> bool:
         shard, names = shard_of(room), self._names
-        keys = [*self._keys(shard, room), names.room(shard, "grave", room)]
+        keys = [*room_keys(names, room), names.room(shard, "grave", room)]
         for _ in range(_RESTORES):
             whole = await WHOLE.run(self._servers, shard, keys[:3], [])
             ledger, places = ledger_of(whole, self._epoch(), self._limits)
@@ -230,9 +213,8 @@ class Rooms:
         """As `IBroker` says."""
         if not self.open:
             return fail(closed())
-        shard = shard_of(room)
-        keys = [self._names.room(shard, what, room) for what in ("head", "tail", "kept")]
-        return READ.run(self._servers, shard, keys, []).addCallback(look_of)
+        asked = to_read(self._names, room)
+        return READ.run(self._servers, shard_of(room), *asked).addCallback(look_of)
 
     def rooms(self) -> Deferred[Sequence[str]]:
         """As `IBroker` says."""
@@ -273,11 +255,6 @@ class Rooms:
                 for room, size in zip(those, sizes, strict=True)
             }
         )
-
-    def _keys(self, shard: int, room: str) -> list[Word]:
-        """The keys that every script begins with that changes a room."""
-        keys: list[Word] = [self._names.room(shard, what, room) for what in ROOM]
-        return keys + [self._names.of(shard, what) for what in ("journal", "asleep", "rooms")]
 
     def _epoch(self) -> str:
         return new_epoch(self._clock.seconds(), self._random(3))

@@ -12,8 +12,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from meet.broker.redis.link import Word
 from meet.broker.redis.servers import Servers
+from meet.bus import Word
 
 
 class Script:

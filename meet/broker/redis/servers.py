@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from meet.broker.redis.address import Address
-from meet.broker.redis.link import Link, Word
+from meet.broker.redis.link import Link
 from meet.broker.redis.reaching import endpoint_of, greeting
+from meet.bus import Word
 from meet.errors import Unavailable
 
 _NOT_NOW = {

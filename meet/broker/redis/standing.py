@@ -16,10 +16,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from meet.broker.redis.names import HOUSE, SHARDS, Names
 from meet.broker.redis.scripts import ABSENCE, PART, PULSE
 from meet.broker.redis.servers import Servers
 from meet.errors import Unavailable
+from meet.keys import HOUSE, SHARDS, Names
 
 PULSE_EVERY = 2.0
 """Seconds between two pulses."""

@@ -17,10 +17,10 @@ from zope.interface import implementer
 
 from meet.broker.redis.address import read_address
 from meet.broker.redis.broker import RedisBroker
-from meet.broker.redis.names import shard_of, tag_of
 from meet.errors import Unavailable
 from meet.events import Opened, Said
 from meet.interfaces import IWatch
+from meet.keys import shard_of, tag_of
 from meet.limits import Limits
 from meet.wire import encode
 from tests.contracts.broker_ground import LIMITS, chance

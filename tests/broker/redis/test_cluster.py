@@ -14,8 +14,8 @@ from meet.broker.redis import cluster as module
 from meet.broker.redis.address import read_address
 from meet.broker.redis.cluster import Cluster
 from meet.broker.redis.link import Line, Lost
-from meet.broker.redis.names import HOUSE, shard_of, slot_of, tag_of
 from meet.errors import Unavailable
+from meet.keys import HOUSE, shard_of, slot_of, tag_of
 from tests.broker.redis.conversation import Caller, News, Side
 from tests.broker.redis.ground import Brokers, cluster, line, persist, with_prefix
 from tests.contracts.broker_ground import chance

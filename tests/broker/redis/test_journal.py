@@ -12,12 +12,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.broker.redis.journal import Journal
-from meet.broker.redis.names import SHARDS, Names, shard_of
 from meet.broker.redis.scripts import INHERIT, NEXT, Script
 from meet.broker.redis.standing import Standing
 from meet.errors import Unavailable
 from meet.events import Position, Renewed
 from meet.interfaces import Record
+from meet.keys import SHARDS, Names, shard_of
 from meet.limits import Limits
 from meet.wire import encode
 from tests.broker.redis.ground import Brokers, eventually, kill, line

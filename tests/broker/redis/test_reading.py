@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.broker.ledger import Ledger, Row
-from meet.broker.redis.reading import MARGIN, ledger_of, look_of, position_of, restored_words, till
+from meet.broker.redis.reading import ledger_of, restored_words
+from meet.bus import MARGIN, look_of, position_of, till
 from meet.events import Closed, Extended, Joined, Opened, Position, Renewed, Retitled, Said
 from meet.limits import Limits
 from meet.look import Look

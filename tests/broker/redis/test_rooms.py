@@ -12,11 +12,11 @@ from twisted.internet.threads import deferToThread
 
 from meet.admission import Admission
 from meet.broker.redis import link
-from meet.broker.redis.names import shard_of
 from meet.errors import GOODBYES, Taken, Unavailable
 from meet.events import Forgotten, Renewed, Said
 from meet.hub import Hub
 from meet.interfaces import IMeasured
+from meet.keys import shard_of
 from meet.limits import Limits
 from meet.sessions import Sessions
 from meet.wire import encode

@@ -16,10 +16,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from txredisapi import ResponseError
 
-from meet.broker.redis.names import HOUSE, SHARDS, Names, shard_of
 from meet.broker.redis.scripts import ORPHANS, PART, PULSE, Script
 from meet.broker.redis.standing import PATIENCE, PULSE_EVERY, Standing
 from meet.errors import Unavailable
+from meet.keys import HOUSE, SHARDS, Names, shard_of
 from tests.broker.redis.ground import Brokers, Watcher, kill, line, server
 from tests.contracts.hearing import Heard
 

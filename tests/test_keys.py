@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.broker.redis.names import HOUSE, ROOM, SHARDS, Names, shard_of, slot_of, tag_of
+from meet.keys import HOUSE, ROOM, SHARDS, Names, shard_of, slot_of, tag_of
 
 ROOMS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=40)
 
