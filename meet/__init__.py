@@ -10,12 +10,13 @@ floor  modules                                                       knows
        ``listening`` ``supervisor`` ``logs`` ``clock``
        ``command`` ``archiving`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
-       ``monitoring``                                                each other
+       ``monitoring`` ``rasputin/``                                  each other
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
        ``attended`` ``export`` ``carrying`` ``audience``
+       ``address``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search``                                  the rules
        ``bus``

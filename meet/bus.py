@@ -23,6 +23,13 @@ MARGIN = DAY
 """Seconds for which a room's keys outlive the time at which the reaper should have dropped it."""
 
 
+PULSE_EVERY = 2.0
+"""Seconds between two pulses of a process."""
+
+PATIENCE = 3 * PULSE_EVERY
+"""Seconds without one after which a process counts as dead."""
+
+
 class Asked(NamedTuple):
     """The ``KEYS`` and the ``ARGV`` of one script."""
 

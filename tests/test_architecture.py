@@ -100,6 +100,8 @@ class Floors(SynchronousTestCase):
             "klein": {"web"},
             "autobahn": {"web"},
             "jinja2": {"web"},
+            "django": {"rasputin"},
+            "redis": {"rasputin"},
         }
         wrong = [
             f"{module} imports {imported}"

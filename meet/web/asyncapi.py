@@ -160,7 +160,7 @@ def _channels() -> dict[str, Any]:
 
 
 def _messages() -> dict[str, Any]:
-    told = {name: {"name": name, "payload": ref(schema)} for name, schema in _TOLD.items()}
+    told: dict[str, Any] = {name: {"name": name, "payload": ref(schema)} for name, schema in _TOLD.items()}
     told["entry"]["examples"] = [{"payload": ["k3q.12", json.loads(_LINE)]}]
     asks = {"ask": {"name": "ask", "payload": {"oneOf": [ref(name) for name in ASKS]}}}
     bus = {

@@ -1,7 +1,6 @@
 """The broker of many processes on many hosts, on Redis 7 or what speaks like it.
 
 ===========  ====================================================================
-``address``  what the URL says: one server, one behind Sentinel, or a Cluster
 ``reaching`` how a place is connected to
 ``link``     one connection, made again whenever it is lost
 ``servers``  which connection leads to which shard, and what refusals mean
@@ -16,6 +15,9 @@
 ``broker``   `meet.interfaces.IBroker`, put together out of these
 ===========  ====================================================================
 
+What the URL says reads `meet.address`, which key and channel a room has knows `meet.keys`, and the words
+of the scripts that others run too stand in `meet.bus`.
+
 A room belongs to one of 64 shards, and its shard is the hash tag of its keys and of its
 journal; so each script touches one slot, and the same code runs on one server and on a
 Cluster.  The Lua files number, remember and send in one step; any other language may run
@@ -28,7 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meet.broker.redis.address import read_address
+from meet.address import read_address
 from meet.interfaces import IBroker
 from meet.limits import Limits
 

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 from zope.interface import implementer
 
-from meet.broker.redis.address import Address
+from meet.address import Address
 from meet.broker.redis.cluster import Cluster
 from meet.broker.redis.hearing import Hearing
 from meet.broker.redis.journal import Journal
@@ -29,8 +29,8 @@ from meet.broker.redis.reaching import greeting
 from meet.broker.redis.rooms import Rooms, closed
 from meet.broker.redis.scripts import ALL, ORPHANS, PROBE
 from meet.broker.redis.servers import Forbidden, OneServer, Servers
-from meet.broker.redis.standing import PULSE_EVERY, Standing
-from meet.bus import position_of
+from meet.broker.redis.standing import Standing
+from meet.bus import PULSE_EVERY, position_of
 from meet.errors import Unavailable
 from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
 from meet.keys import HOUSE, SHARDS, Names

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from meet.broker.redis.address import Address
+from meet.address import Address
 from meet.broker.redis.link import Link, Lost
 from meet.broker.redis.reaching import AnyOf, greeting, node_endpoint
 from meet.broker.redis.servers import ELSEWHERE, first_word, not_now

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 from zope.interface import implementer
 
-from meet.broker.redis.address import Address
+from meet.address import Address
 from meet.broker.redis.link import Greet, Line, sentence
 from meet.errors import Unavailable
 

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from meet.broker.redis.address import Address
+from meet.address import Address
 from meet.broker.redis.link import Link
 from meet.broker.redis.reaching import endpoint_of, greeting
 from meet.bus import Word

@@ -2,7 +2,7 @@
 
 The law: one script, at one moment of Redis's own clock, decides who lives, who has which
 lease and which shards; so two processes never believe different things for longer than one
-of them is silent.  A process that could not tell of itself for `PATIENCE` gives up its work
+of them is silent.  A process that could not tell of itself for `meet.bus.PATIENCE` gives up its work
 by itself, before Redis gives it to another.
 """
 
@@ -18,14 +18,9 @@ from twisted.python.failure import Failure
 
 from meet.broker.redis.scripts import ABSENCE, PART, PULSE
 from meet.broker.redis.servers import Servers
+from meet.bus import PULSE_EVERY
 from meet.errors import Unavailable
 from meet.keys import HOUSE, SHARDS, Names
-
-PULSE_EVERY = 2.0
-"""Seconds between two pulses."""
-
-PATIENCE = 3 * PULSE_EVERY
-"""Seconds without one after which a process counts as dead."""
 
 Adopt = Callable[[str, float], None]
 Share = Callable[[Sequence[int], int], None]

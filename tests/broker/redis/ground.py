@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from meet.broker.redis.address import read_address
+from meet.address import read_address
 from meet.broker.redis.broker import RedisBroker
 from meet.errors import Unavailable
 from meet.events import Opened, Said

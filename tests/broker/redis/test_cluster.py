@@ -10,8 +10,8 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from meet.address import read_address
 from meet.broker.redis import cluster as module
-from meet.broker.redis.address import read_address
 from meet.broker.redis.cluster import Cluster
 from meet.broker.redis.link import Line, Lost
 from meet.errors import Unavailable

@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from txredisapi import ResponseError
 
-from meet.broker.redis.address import Address, read_address
+from meet.address import Address, read_address
 from meet.broker.redis.link import Line
 from meet.broker.redis.reaching import AnyOf, endpoint_of, greeting
 from meet.errors import Unavailable

@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from txredisapi import ResponseError
 
-from meet.broker.redis.address import read_address
+from meet.address import read_address
 from meet.broker.redis.servers import OneServer, first_of, first_word
 from meet.errors import Unavailable
 from tests.broker.redis.conversation import Caller, News, Side

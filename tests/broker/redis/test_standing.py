@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txredisapi import ResponseError
 
 from meet.broker.redis.scripts import ORPHANS, PART, PULSE, Script
-from meet.broker.redis.standing import PATIENCE, PULSE_EVERY, Standing
+from meet.broker.redis.standing import Standing
+from meet.bus import PATIENCE, PULSE_EVERY
 from meet.errors import Unavailable
 from meet.keys import HOUSE, SHARDS, Names, shard_of
 from tests.broker.redis.ground import Brokers, Watcher, kill, line, server

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import meet
-from meet.broker.redis.address import Address, read_address
+from meet.address import Address, read_address
 
 
 class AddressTests(SynchronousTestCase):

@@ -1,0 +1,77 @@
+"""Rooms and lines as they are kept, and how they go."""
+
+from __future__ import annotations
+
+from meet.commands import Extend, Retitle
+from meet.events import Position, Renewed, Said
+from meet.rasputin.models import Line, Room, SetAside, Told
+from meet.rasputin.observing import Heard
+from meet.rasputin.telling import tell
+from meet.rasputin.testing import RasputinTestCase
+from meet.wire import encode
+
+AT = "2026-11-24T14:05:09.120Z"
+
+
+def line(text: str, position: Position) -> Heard:
+    return Heard("algebra", position, encode(Said(at=AT, by="p7", nick="ann", via="web", text=text)))
+
+
+class Keeping(RasputinTestCase):
+    def lines(self) -> list[str]:
+        return list(Line.objects.order_by("number").values_list("text", flat=True))
+
+    def test_a_room_and_what_is_said_in_it(self) -> None:
+        self.open("algebra", title="Algebra")
+        self.said("algebra", "ann", "hi")
+        self.said("algebra", "bob", "hello 👋🏽")
+        room = Room.objects.get()
+        assert (room.name, room.title, room.limit, room.closed) == ("algebra", "Algebra", 140, None)
+        assert [(each.nick, each.text) for each in room.lines.all()] == [("ann", "hi"), ("bob", "hello 👋🏽")]
+        assert room.opened_by("key")
+        assert not room.opened_by("another")
+        assert list(Room.objects.with_key("key")) == [room]
+
+    def test_what_a_host_changes(self) -> None:
+        from meet.commands import Join
+
+        self.open("algebra")
+        self.happens("algebra", Join(nick="ann", via="web", host_key="key"), "ann")
+        self.happens("algebra", Retitle(title="Groups"), "ann")
+        before = Room.objects.get().ends
+        self.happens("algebra", Extend(ends=before.timestamp() + 60), "ann")
+        room = Room.objects.get()
+        assert (room.title, (room.ends - before).total_seconds()) == ("Groups", 60)
+        self.closed("algebra")
+        room = Room.objects.get()
+        assert room.closed is not None
+        assert room.because == "host"
+        assert list(Room.objects.open()) == []
+
+    def test_what_meet_deletes_is_deleted(self) -> None:
+        self.open("algebra")
+        self.said("algebra", "ann", "a secret")
+        SetAside.objects.create(room="algebra", epoch="test", number=3, body="a secret", receiver="x")
+        self.bus.drop("algebra")
+        self.deliver()
+        assert [model.objects.count() for model in (Room, Line, SetAside)] == [0, 0, 0]
+        assert Told.objects.filter(room="algebra").count() == 0
+
+    def test_a_room_that_goes_on_in_another_log_is_one_room_and_nothing_is_told_twice(self) -> None:
+        tell(line("one", Position("old", 2)), keep=True)
+        tell(line("two", Position("old", 3)), keep=True)
+        renewed = encode(Renewed(at=AT, was="old"))
+        assert tell(Heard("algebra", Position("new", 5), renewed), keep=True)
+        assert not tell(line("two", Position("new", 3)), keep=True)
+        assert tell(line("lost before", Position("new", 4)), keep=True)
+        assert Room.objects.get().epoch == "new"
+        assert self.lines() == ["one", "two", "lost before"]
+
+    def test_a_room_that_was_open_before_the_site_heard_anything(self) -> None:
+        tell(line("late", Position("old", 700)), keep=True)
+        assert (Room.objects.get().name, self.lines()) == ("algebra", ["late"])
+
+    def test_moments_that_cannot_be_read_stop_nothing(self) -> None:
+        body = encode(Said(at="soon", by="p" * 100, nick="n" * 50, via="v" * 50, text="hi"))
+        tell(Heard("algebra", Position("old", 1), body), keep=True)
+        assert self.lines() == ["hi"]
