@@ -29,6 +29,7 @@ from meet.moments import DAY, HOUR
 from meet.rasputin import asking, bus
 from meet.rasputin.configuration import configured
 from meet.rasputin.models import Outgoing
+from meet.room import Room
 
 _KEY_BYTES = 16
 
@@ -91,6 +92,11 @@ def ask(room: str, command: Command, *, nick: str = "", host_key: str = "") -> P
     token = salted_hmac("meet.rasputin", f"{room} {names.skeleton(nick)}", algorithm="sha256").hexdigest()
     asker = asking.Asker(nick, token, host_key)
     return asking.ask(bus.current(), told.bounds, room, command, asker, time.time())
+
+
+def live_room(name: str) -> Room:
+    """The room as it is in Meet now; it need not exist (`meet.room.Room.exists`).  Raises `Unavailable`."""
+    return asking.feed_of(bus.current(), name, configured().bounds).room
 
 
 def send(outgoing: Outgoing) -> bool:

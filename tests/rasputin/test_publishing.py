@@ -8,7 +8,7 @@ from django.db import transaction
 
 from meet.errors import Refused
 from meet.rasputin.models import Line, Outgoing, Room
-from meet.rasputin.publishing import close_room, extend, open_room, retitle, say, send_waiting
+from meet.rasputin.publishing import close_room, extend, live_room, open_room, retitle, say, send_waiting
 from meet.rasputin.testing import RasputinTestCase
 
 
@@ -77,3 +77,9 @@ class Publishing(RasputinTestCase):
         with self.assertRaises(Refused):
             open_room("?")
         assert Outgoing.objects.count() == 0
+
+    def test_a_room_as_it_is_now(self) -> None:
+        self.open("algebra")
+        self.said("algebra", "ann", "hi")
+        assert [person.nick for person in live_room("algebra").people] == ["ann"]
+        assert not live_room("nowhere").exists

@@ -1,0 +1,1 @@
+"""Hosts, their rooms, and what was said in them."""
