@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,6 +20,13 @@ _WAITING_MOST = 1000  # pieces of work; a database this far behind is as good as
 _T = TypeVar("_T")
 
 
+class _Daemon(Thread):
+    """A thread that the end of the process does not wait for."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named, daemon=True)
+
+
 class Threads:
     """At most ``count`` threads; with one, pieces of work are done in the order in which they were given."""
 
@@ -33,7 +39,7 @@ class Threads:
         """Take work from now on."""
         self._pool = ThreadPool(1, self._count, name="meet-store")
         # A database that stands still must not keep a process from its end; `stop` has waited as long as it may.
-        self._pool.threadFactory = partial(Thread, daemon=True)
+        self._pool.threadFactory = _Daemon
         self._pool.start()
 
     def stop(self) -> Deferred[None]:
