@@ -10,7 +10,7 @@ floor  modules                                                       knows
        ``listening`` ``supervisor`` ``logs`` ``clock``
        ``command`` ``archiving`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
-       ``monitoring`` ``rasputin/``                                  each other
+       ``monitoring`` ``rasputin/`` ``twitter/``                     each other
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``

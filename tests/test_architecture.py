@@ -100,6 +100,7 @@ class Floors(SynchronousTestCase):
             "klein": {"web"},
             "autobahn": {"web"},
             "jinja2": {"web"},
+            "treq": {"twitter"},
             "django": {"rasputin"},
             "redis": {"rasputin"},
         }
