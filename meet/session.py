@@ -47,6 +47,7 @@ class Session:
     who is lost here has left only if no other process stands for them.
     """
 
+    # The door of IRC remembers who was cut off, and does not hold them.
     __slots__ = (
         "__weakref__",
         "_expiry",
