@@ -8,7 +8,7 @@ floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
        ``listening`` ``supervisor`` ``logs`` ``clock``
-       ``command`` ``archiving`` ``__main__``
+       ``command`` ``archiving`` ``shadow/`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring`` ``rasputin/`` ``twitter/``                     each other
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and

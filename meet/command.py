@@ -5,6 +5,7 @@
     meet rooms                            the rooms that the broker holds, the largest first
     meet observers                        those for whom the journal is kept
     meet observers --dismiss NAME         keep nothing for that name any more
+    meet shadow --from URL --to URL       do what happens there again elsewhere, and tell how it went
 
 and of an archive, by `meet.archiving`.
 
@@ -16,15 +17,18 @@ wrong is told in one sentence on standard error, and the exit code is 1.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import react
 from twisted.python.usage import Options, UsageError
 
+from meet.address import Address, read_address
 from meet.archiving import WORDS, Archiving
 from meet.broker import broker_for
 from meet.broker.folder import FILE, InUse
@@ -36,6 +40,7 @@ from meet.limits import Limits
 from meet.moments import about, moment
 from meet.options import Configured, parameters, sentences, tell_version
 
+_SPEED_MOST = 1000
 _AT_ONCE = 32
 """Rooms that are read side by side."""
 
@@ -115,6 +120,64 @@ class ObserversOptions(_Asking):
         return table(["OBSERVER", "BEHIND", "AWAY"], rows, right=(1,))
 
 
+class ShadowOptions(Options):
+    """``meet shadow``."""
+
+    content = True
+    address: Address
+    speed: float
+    seconds: float
+    synopsis = "--from redis://production --to http://candidate [options]"
+    longdesc = (
+        "Hears what happens in production's rooms, asking it for nothing, and does it again at another Meet, names and "
+        "words masked. Tells in the end how late that one was, what it refused, and what it told otherwise."
+    )
+    optParameters: ClassVar = [
+        ["from", None, None, "production's broker, as --broker names it"],
+        ["to", None, None, "where the pages of the Meet under trial stand"],
+        ["speed", None, "1", "how many times each room is done again; 0.1 is every tenth room"],
+        ["seconds", None, "0", "for how long; 0 until it is interrupted"],
+    ]
+    optFlags: ClassVar = [
+        ["plain", None, "pass nicks and words on as they are"],
+        ["json", None, "tell it as JSON"],
+    ]
+
+    def postOptions(self) -> None:
+        """Read them; raises `UsageError` with one sentence."""
+        if not self["from"] or not self["to"]:
+            raise UsageError("say --from which Redis and --to which Meet")
+        if urlsplit(self["to"]).scheme not in ("http", "https"):
+            raise UsageError("--to is an address like http://localhost:8080")
+        try:
+            self.address = read_address(self["from"])
+            self.speed, self.seconds = float(self["speed"]), float(self["seconds"])
+        except ValueError as wrong:
+            raise UsageError(str(wrong)) from None
+        if not 0 < self.speed <= _SPEED_MOST or not 0 <= self.seconds < math.inf:
+            raise UsageError(f"--speed is above 0 and at most {_SPEED_MOST}, --seconds at least 0")
+
+    async def told(self, reactor: Any) -> str:
+        """Shadow, and tell the report; ends with 1 if the candidate did not do all that production did."""
+        from meet.shadow.running import shadow
+
+        def begun() -> None:
+            sys.stderr.write("meet: Listening.\n")
+
+        report = await shadow(
+            self.address,
+            self["to"],
+            reactor,
+            speed=self.speed,
+            seconds=self.seconds,
+            plain=bool(self["plain"]),
+            begun=begun,
+        )
+        told = report.told()
+        self.content = report.content
+        return _json(told) if self["json"] else table(["WHAT", "COUNT"], _rows(told), right=(1,))
+
+
 class CommandOptions(Options):
     """The words of the command; ``subOptions`` are those of the word that was given."""
 
@@ -124,6 +187,7 @@ class CommandOptions(Options):
         ["rooms", None, RoomsOptions, "the rooms that the broker holds, the largest first"],
         ["observers", None, ObserversOptions, "for whom the broker keeps the journal, and letting one go"],
         *WORDS,
+        ["shadow", None, ShadowOptions, "what happens in production, done again at another Meet"],
     ]
 
     def opt_version(self) -> None:
@@ -138,18 +202,18 @@ class CommandOptions(Options):
     def postOptions(self) -> None:
         """A word is needed."""
         if self.subCommand is None:
-            raise UsageError("say what to do: meet rooms, observers, export, import or compare")
+            raise UsageError("say what to do: meet rooms, observers, export, import, compare or shadow")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Do what ``words``, or the command line, say, and end the process."""
     options: Any = CommandOptions()  # type: ignore[no-untyped-call]
     options.parseOptions(words)
-    asking: _Asking | Archiving = options.subOptions
+    asking: _Asking | Archiving | ShadowOptions = options.subOptions
     react(lambda reactor: Deferred.fromCoroutine(_tell(asking, reactor)))
 
 
-async def _tell(asking: _Asking | Archiving, reactor: Any) -> None:
+async def _tell(asking: _Asking | Archiving | ShadowOptions, reactor: Any) -> None:
     try:
         answer = await asking.told(reactor)
     except InUse as wrong:
@@ -165,6 +229,8 @@ async def _tell(asking: _Asking | Archiving, reactor: Any) -> None:
     except BrokenPipeError:
         # Whoever reads has read enough; Python would tell at its end that this could not be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(asking, ShadowOptions) and not asking.content:
+        raise SystemExit(1)
 
 
 def _broker(configuration: Configuration, reactor: Any) -> IBroker:
@@ -196,6 +262,18 @@ async def _rooms(broker: IBroker, limits: Limits) -> Told:
                     }
                 )
     return sorted(told, key=lambda each: (-(each["bytes"] or 0), each["room"]))
+
+
+def _rows(told: dict[str, Any]) -> list[list[str]]:
+    """A report as rows, what is in it again below it."""
+    rows = []
+    for name, value in told.items():
+        if isinstance(value, dict):
+            unit = " ms" if name == "lag" else ""
+            rows += [[f"{name}, {each}{unit}", str(count)] for each, count in value.items()]
+        else:
+            rows.append([name, str(value)])
+    return rows
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

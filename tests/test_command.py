@@ -106,7 +106,7 @@ class TheCommandLine(SynchronousTestCase):
         return ended.value.code
 
     def test_what_is_wrong_is_told_in_one_sentence(self) -> None:
-        assert self.ended() == "meet: Say what to do: meet rooms, observers, export, import or compare."
+        assert self.ended() == "meet: Say what to do: meet rooms, observers, export, import, compare or shadow."
         assert self.ended("people") == "meet: Unknown command: people."
         assert self.ended("rooms", "algebra") == "meet: 'algebra' is not an option."
         assert self.ended("rooms", "--dismiss", "recorder") == "meet: Option --dismiss not recognized."
@@ -114,6 +114,15 @@ class TheCommandLine(SynchronousTestCase):
         assert self.ended("rooms", "--config", "/nowhere.toml").startswith(
             "meet: The configuration file /nowhere.toml "
         )
+
+    def test_a_shadow_needs_two_ends_and_a_speed(self) -> None:
+        ends = ("--from", "redis://localhost", "--to", "http://localhost:8080")
+        assert self.ended("shadow", *ends[:2]) == "meet: Say --from which Redis and --to which Meet."
+        assert self.ended("shadow", *ends[:3], "localhost") == "meet: --to is an address like http://localhost:8080."
+        assert self.ended("shadow", "--from", "local:", *ends[2:]).startswith("meet: The broker's URL looks like ")
+        for wrong in ("0", "-1", "nan", "1001"):
+            assert "--speed is above 0" in self.ended("shadow", *ends, "--speed", wrong)
+        assert "--speed is above 0" in self.ended("shadow", *ends, "--seconds", "inf")
 
     def test_help_names_the_words(self) -> None:
         with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as ended:
