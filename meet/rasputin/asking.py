@@ -72,7 +72,6 @@ def ask(bus: Bus, limits: Limits, room: str, command: Command, asker: Asker, now
 
     Raises `Refused` with Meet's reason, `Unavailable` if the bus is away; to ask again does no harm.
     """
-    came = False
     for _ in range(_TRIES):
         feed = feed_of(bus, room, limits)
         try:
@@ -84,15 +83,14 @@ def ask(bus: Bus, limits: Limits, room: str, command: Command, asker: Asker, now
             person = feed.room.people.person(asker.id)
             if person is None or (asker.host_key and not person.host):
                 _grant(bus, feed, Join(nick=asker.nick, via=VIA, host_key=asker.host_key), asker.id, now)
-                came = came or person is None
                 continue
             position = _grant(bus, feed, command, asker.id, now)
         except (Stale, Taken):
             continue
         except Refused:
-            _leave(bus, limits, room, asker, now, came)
+            _leave(bus, limits, room, asker, now)
             raise
-        _leave(bus, limits, room, asker, now, came)
+        _leave(bus, limits, room, asker, now)
         return position
     raise Unavailable("Too much is changing in this room. Ask again.")
 
@@ -102,9 +100,8 @@ def _grant(bus: Bus, feed: Feed, command: Command, who: str, now: float) -> Posi
     return bus.publish(feed.name, event, feed.room.guards(event))
 
 
-def _leave(bus: Bus, limits: Limits, room: str, asker: Asker, now: float, came: bool) -> None:
-    if not came:
-        return
+def _leave(bus: Bus, limits: Limits, room: str, asker: Asker, now: float) -> None:
+    """Let go of the nick, also of one that a process which died had taken."""
     for _ in range(_TRIES):
         try:
             _grant(bus, feed_of(bus, room, limits), Leave(), asker.id, now)

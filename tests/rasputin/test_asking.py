@@ -87,6 +87,13 @@ class Asking(SimpleTestCase):
         self.ask(Say(text="hi"))
         assert self.kinds().count("said") == 1
 
+    def test_one_that_died_in_between_is_still_there_and_leaves_with_the_next_line(self) -> None:
+        feed = feed_of(self.bus, "algebra", LIMITS)
+        event = feed.room.decide(Join(nick="Site", via="site"), SITE.id, time.time())
+        self.bus.publish("algebra", event, feed.room.guards(event))
+        self.ask(Say(text="hi"))
+        assert self.kinds() == ["opened", "joined", "said", "left"]
+
     def test_a_room_that_changes_all_the_time_is_given_up(self) -> None:
         def stale(*_words: object) -> Position:
             raise Taken("Again.")
