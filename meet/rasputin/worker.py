@@ -112,22 +112,23 @@ class Worker:
 
     def _deal_with(self, batch: Batch) -> None:
         done: list[bytes] = []
+        told = 0
         trouble: tuple[Heard, BrokenReceiver] | None = None
         with transaction.atomic():
             for number, heard in batch.records:
                 if heard is not None:
                     try:
-                        self.told += tell(heard, keep=self._keep)
+                        told += tell(heard, keep=self._keep)
                     except BrokenReceiver as broken:
                         trouble = heard, broken
                         break
                 done.append(number)
                 self._journal.beat()
+        self.told += told
+        if trouble is None or not batch.backfill:
+            self._journal.acknowledge(batch, done)
         if trouble is None:
-            self._journal.acknowledge(batch, done)
             return
-        if not batch.backfill:
-            self._journal.acknowledge(batch, done)
         heard, failed = trouble
         aside = set_aside(heard, failed, self._tries)
         if aside.given_up:

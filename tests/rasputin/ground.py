@@ -56,11 +56,12 @@ class BusCase(TestCase):
     def ask(self, room: str, command: Command, nick: str = "ann", host_key: str = "") -> Position:
         return ask(self.bus, LIMITS, room, command, Asker(nick, f"{nick}'s token", host_key), time.time())
 
-    def stay(self, nick: str, room: str = "algebra") -> None:
-        """Come in and stay."""
-        feed = feed_of(self.bus, room, LIMITS)
-        event = feed.room.decide(Join(nick=nick, via="web"), digest(f"{nick}'s token"), time.time())
-        self.bus.publish(room, event, feed.room.guards(event))
+    def talk(self, *texts: str, room: str = "algebra") -> None:
+        """Somebody comes in, says all of it, and stays."""
+        for command in (Join(nick="sue", via="web"), *(Say(text=text) for text in texts)):
+            feed = feed_of(self.bus, room, LIMITS)
+            event = feed.room.decide(command, digest("sue's token"), time.time())
+            self.bus.publish(room, event, feed.room.guards(event))
 
     def journal(self, observer: str = "site", now: Any = time.monotonic) -> Journal:
         journal = Journal(connect(read_address(server().url)), self.names, observer, now)

@@ -36,11 +36,10 @@ class Working(BusCase):
     def test_it_catches_up_and_ends(self) -> None:
         self.once()
         self.open()
-        self.stay("ann")
-        for each in range(120):
-            self.say(f"line {each}")
+        texts = [f"line {each}" for each in range(120)]
+        self.talk(*texts)
         worker = self.once()
-        assert self.lines() == [f"line {each}" for each in range(120)]
+        assert self.lines() == texts
         assert worker.told == 122
         assert self.once().told == 0
 
