@@ -100,7 +100,7 @@ class Floors(SynchronousTestCase):
             "klein": {"web"},
             "autobahn": {"web"},
             "jinja2": {"web"},
-            "treq": {"twitter"},
+            "treq": {"twitter", "shadow"},
             "django": {"rasputin"},
             "redis": {"rasputin"},
         }
