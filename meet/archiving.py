@@ -48,10 +48,11 @@ class Archiving(Configured):
 
     def _store(self, url: str, reactor: Any) -> IStore:
         data = self.configuration.data.absolute()
+        store = store_for(url, data=data, clock=reactor, limits=self.configuration.limits)
         if url.endswith(":") and not data.exists():
             # The store would make what somebody has only misspelt.
             raise ValueError(f"There is no Meet in the folder {data}.")
-        return store_for(url, data=data, clock=reactor, limits=self.configuration.limits)
+        return store
 
 
 class ExportOptions(Archiving):
