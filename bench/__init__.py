@@ -11,6 +11,7 @@ ask    ``__main__``                                   the command line
 fetch  ``installation`` ``places``                    the peers and the programs in C, and where they lie
 run    ``peers`` ``server`` ``rows`` ``scenes``       who is measured, started how, in what, and how
 tell   ``figures`` ``report`` ``plot``                what the figures come to, as a table and a picture
+hear   ``jetstream``                                  events of Bluesky a second of CPU, by itself
 soak   ``soak`` ``crowd`` ``people``                  2,000 people for half an hour, on all doors
 =====  =============================================  ==================================================
 

@@ -11,6 +11,7 @@ floor  modules                                                       knows
        ``command`` ``archiving`` ``shadow/`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring`` ``rasputin/`` ``twitter/``                     each other
+       ``bluesky/`` ``mastodon/``
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
@@ -20,7 +21,7 @@ floor  modules                                                       knows
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search``                                  the rules
        ``bus``
-1      ``room`` ``roster`` ``limits`` ``wire``                       the words
+1      ``room`` ``roster`` ``limits`` ``wire`` ``backoff``           the words
 0      ``events`` ``commands`` ``names`` ``moments`` ``posts``       nothing
        ``errors`` ``keys`` ``version``
 =====  ============================================================  ==================

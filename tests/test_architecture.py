@@ -98,9 +98,9 @@ class Floors(SynchronousTestCase):
             "alembic": {"store"},
             "sqlite3": {"store", "broker"},
             "klein": {"web"},
-            "autobahn": {"web"},
+            "autobahn": {"web", "bluesky"},
             "jinja2": {"web"},
-            "treq": {"twitter", "shadow"},
+            "treq": {"twitter", "bluesky", "mastodon", "shadow"},
             "django": {"rasputin"},
             "redis": {"rasputin"},
         }

@@ -39,7 +39,7 @@ class Connection(WebSocketClientProtocol):
     sentence that says why they come no more; ``closing`` says whether we ended it.
     """
 
-    log = Logger()
+    _meet_log = Logger(namespace="meet.bluesky.connection")
 
     def __init__(self, clock: Any, heard: Callable[[bytes], None]) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Connection(WebSocketClientProtocol):
         try:
             self._heard(payload)
         except Exception:
-            self.log.failure("An event of Bluesky could not be taken")
+            self._meet_log.failure("An event of Bluesky could not be taken")
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         """It ended, or never opened."""
@@ -97,13 +97,14 @@ def connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]
     return Deferred.fromCoroutine(_connect(reactor, host, cursor, heard))
 
 
-async def _connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Connection:
+def factory_of(reactor: Any, host: str, cursor: int) -> WebSocketClientFactory:
+    """What opens a WebSocket to ``host`` for events from ``cursor`` on."""
     query: dict[str, Any] = {"wantedCollections": COLLECTION, "maxMessageSizeBytes": LONGEST}
     if cursor:
         query["cursor"] = cursor
     factory = WebSocketClientFactory(f"{host}/subscribe?{urlencode(query)}", useragent="Meet", reactor=reactor)
     factory.noisy = False
-    # Not text that is no UTF-8 but `read` decides, so that one bad event ends no connection.
+    # Not Autobahn but `read` judges text that is no UTF-8, so that one bad event ends no connection.
     factory.setProtocolOptions(
         maxFramePayloadSize=4 * LONGEST,
         maxMessagePayloadSize=4 * LONGEST,
@@ -115,6 +116,11 @@ async def _connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes]
         tcpNoDelay=True,
         failByDrop=False,
     )
+    return factory
+
+
+async def _connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Connection:
+    factory = factory_of(reactor, host, cursor)
     factory.buildProtocol = _builder(factory, reactor, heard)
     try:
         connection: Connection = await _endpoint(reactor, host).connect(factory)

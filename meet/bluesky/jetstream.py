@@ -261,6 +261,8 @@ class Bluesky:
             try:
                 found = {profile.author: profile for profile in await self._directory.look_up(authors)}
             except Unavailable as away:
+                if self._audience is None:
+                    return
                 wait = backoff.wait(self._chance())
                 self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
                 await self._sleep(wait)
@@ -299,11 +301,14 @@ class Bluesky:
             self._refuse(handle, f"On Bluesky a handle has its domain, like @{handle}.bsky.social.")
         asked = [handle for handle in handles if "." in handle]
         backoff = Backoff(1.0, 60.0)
+        words = self._words
         while asked:
             batch = asked[:AT_ONCE]
             try:
                 found = {profile.handle.casefold(): profile for profile in await self._directory.look_up(batch)}
             except Unavailable as away:
+                if self._audience is None or self._words is not words:
+                    return
                 wait = backoff.wait(self._chance())
                 self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
                 await self._sleep(wait)

@@ -108,11 +108,9 @@ def _may_have_tags(data: bytes) -> bool:
     """
     at = data.find(b"#")
     while at >= 0:
-        if (
-            not data[at - 1 : at].isalpha()
-            or data[at - 2 : at] in (b"\\n", b"\\r", b"\\t")
-            or data.startswith(b'tag"', at + 1)
-        ):
+        # What JSON escapes can end in a letter, too: \n, \u001f.
+        escaped = b"\\" in data[max(at - 6, 0) : at]
+        if escaped or not data[at - 1 : at].isalpha() or data.startswith(b'tag"', at + 1):
             return True
         at = data.find(b"#", at + 1)
     return b'"tags"' in data

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
@@ -11,25 +10,7 @@ from meet.bluesky.connection import SILENCE
 from meet.interfaces import ISource
 from tests.standins.audience import Audience
 from tests.standins.bluesky import Bluesky, did, line, link_facet, record, tag_facet
-
-
-class Skewed:
-    """The real reactor, but timers fire when `advance` says so, by which its clock is ahead of the real one."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-
-    def __getattr__(self, name: str):
-        return getattr(reactor, name)
-
-    def seconds(self) -> float:
-        return reactor.seconds() + self.clock.seconds()
-
-    def callLater(self, delay, call, *args, **kwargs):
-        return self.clock.callLater(delay, call, *args, **kwargs)
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+from tests.standins.clock import Skewed
 
 
 class Source(TestCase):
@@ -159,20 +140,12 @@ class Source(TestCase):
         await self.away()
         for number in range(5, 10):
             self.standin.say("bo.bsky.social", f"{number} #a", "#a")
-        await self.later(lambda: len(self.standin.asked) == 2)
+        await self.reactor.later(lambda: len(self.standin.asked) == 2)
         self.standin.refuse = 0
-        await self.later(lambda: len(self.standin.asked) > 2)
+        await self.reactor.later(lambda: len(self.standin.asked) > 2)
         await self.heard(10)
         self.assertEqual(self.audience.texts, [f"{number} #a" for number in range(10)])
         self.assertEqual(self.audience.flows, [True, False, True])
-
-    async def later(self, true) -> None:
-        """Let time go on, slowly beside the sockets, until ``true()`` is."""
-        while not true():
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0, turn.callback, None)
-            await turn
-            self.reactor.advance(0.05)
 
     async def test_it_begins_where_it_is_told_to(self):
         self.standin.say("ann.example.org", "before #a", "#a")
@@ -184,6 +157,7 @@ class Source(TestCase):
         other = Bluesky(reactor)
         await other.start()
         self.addCleanup(other.stop)
+        self.addCleanup(self.end)
         await self.source.stop()
         hosts = f"{self.standin.host},{other.host}"
         self.source = bluesky.source(self.reactor, {"hosts": hosts, "profiles": other.api})
@@ -192,12 +166,12 @@ class Source(TestCase):
         await self.heard(1)
         self.standin.silent = True
         self.standin.say("ann.example.org", "two #a", "#a")
-        other.say("ann.example.org", "two #a", "#a")
+        other.say("ann.example.org", "two #a", "#a", rkey="3l2")
         self.reactor.advance(SILENCE - 1)
         self.assertEqual(len(self.standin.streams), 1)
         self.reactor.advance(1)
         await self.away()
-        await self.later(lambda: len(self.audience.posts) == 2)
+        await self.reactor.later(lambda: len(self.audience.posts) == 2)
         self.assertEqual((len(self.standin.streams), len(other.streams)), (0, 1))
 
     async def test_nonsense_costs_nothing(self):
@@ -223,9 +197,9 @@ class Source(TestCase):
         await self.fence("#a")
         self.standin.raw(b"x" * 2_000_000)
         await self.away()
-        await self.later(lambda: len(self.standin.asked) >= 4 and self.standin.streams)
+        await self.reactor.later(lambda: len(self.standin.asked) >= 4 and self.standin.streams)
         self.standin.say("ann.example.org", "on it goes #a", "#a")
-        await self.later(lambda: "on it goes #a" in self.audience.texts)
+        await self.reactor.later(lambda: "on it goes #a" in self.audience.texts)
 
     async def test_however_the_bytes_are_cut(self):
         self.standin.split = 7
@@ -241,7 +215,7 @@ class Source(TestCase):
         self.standin.say("ann.example.org", "hello #a", "#a")
         await self.standin.until(lambda: len(self.standin.looked_up) >= 1)
         self.standin.profile_status = 0
-        await self.later(lambda: self.audience.posts)
+        await self.reactor.later(lambda: self.audience.posts)
         self.assertEqual(self.audience.posts[0].name, "Ann Holm")
 
     async def test_nothing_is_connected_while_nothing_is_followed(self):
