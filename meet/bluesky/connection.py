@@ -97,13 +97,26 @@ def connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]
     return Deferred.fromCoroutine(_connect(reactor, host, cursor, heard))
 
 
-def factory_of(reactor: Any, host: str, cursor: int) -> WebSocketClientFactory:
+class _Factory(WebSocketClientFactory):
+    """Makes the `Connection` that gives events to ``heard``."""
+
+    noisy = False
+    heard: Callable[[bytes], None]
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """The connection."""
+        connection = Connection(self.reactor, self.heard)
+        connection.factory = self
+        return connection
+
+
+def factory_of(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Any:
     """What opens a WebSocket to ``host`` for events from ``cursor`` on."""
     query: dict[str, Any] = {"wantedCollections": COLLECTION, "maxMessageSizeBytes": LONGEST}
     if cursor:
         query["cursor"] = cursor
-    factory = WebSocketClientFactory(f"{host}/subscribe?{urlencode(query)}", useragent="Meet", reactor=reactor)
-    factory.noisy = False
+    factory = _Factory(f"{host}/subscribe?{urlencode(query)}", useragent="Meet", reactor=reactor)
+    factory.heard = heard
     # Not Autobahn but `read` judges text that is no UTF-8, so that one bad event ends no connection.
     factory.setProtocolOptions(
         maxFramePayloadSize=4 * LONGEST,
@@ -120,8 +133,7 @@ def factory_of(reactor: Any, host: str, cursor: int) -> WebSocketClientFactory:
 
 
 async def _connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Connection:
-    factory = factory_of(reactor, host, cursor)
-    factory.buildProtocol = _builder(factory, reactor, heard)
+    factory = factory_of(reactor, host, cursor, heard)
     try:
         connection: Connection = await _endpoint(reactor, host).connect(factory)
     except CancelledError:
@@ -134,15 +146,6 @@ async def _connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes]
         connection.dropConnection(abort=True)
         raise
     return connection
-
-
-def _builder(factory: Any, clock: Any, heard: Callable[[bytes], None]) -> Callable[[Any], Connection]:
-    def build(address: Any) -> Connection:
-        connection = Connection(clock, heard)
-        connection.factory = factory
-        return connection
-
-    return build
 
 
 def _endpoint(reactor: Any, host: str) -> Any:

@@ -32,6 +32,8 @@ PATIENCE = 15.0
 LONGEST = 1_048_576
 """Bytes of an answer."""
 
+_HEADERS: dict[bytes | str, bytes | str] = {"User-Agent": "Meet"}
+
 
 class Directory:
     """Who authors are, by the API at ``url``; ``client`` asks, by default treq."""
@@ -78,7 +80,7 @@ class Directory:
     async def _ask(self, path: str) -> bytes:
         try:
             asked: Deferred[Any] = self._client.get(
-                self._url + path, headers={"User-Agent": "Meet"}, unbuffered=True, allow_redirects=False
+                self._url + path, headers=_HEADERS, unbuffered=True, allow_redirects=False
             )
             response = await asked.addTimeout(PATIENCE, self._reactor)
             body = Body()

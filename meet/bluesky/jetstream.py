@@ -192,16 +192,16 @@ class Bluesky:
 
     async def _until_ended(self, connection: Connection) -> str:
         ended: Deferred[str] = Deferred()
-        connection.ended.addCallback(lambda why: (self._gone(connection), ended.callback(why))[1])
-        try:
-            return await ended
-        except CancelledError:
-            ended.addErrback(lambda _: None)
-            raise
 
-    def _gone(self, connection: Connection) -> None:
-        if self._connection is connection:
-            self._connection = None
+        def over(why: str) -> str:
+            if self._connection is connection:
+                self._connection = None
+            if not ended.called:
+                ended.callback(why)
+            return why
+
+        connection.ended.addCallback(over)
+        return await ended
 
     def _begin_at(self) -> int:
         """From when on events are wanted: 0 is now."""

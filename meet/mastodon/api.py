@@ -55,7 +55,7 @@ class Api:
         self.address = address
         self.host = urlsplit(address).hostname or ""
         self._reactor = reactor
-        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "Meet"}
+        self._headers: dict[bytes | str, bytes | str] = {"Authorization": f"Bearer {token}", "User-Agent": "Meet"}
         # A connection of its own for each question: one that lingers could be dead.
         pool = HTTPConnectionPool(reactor, persistent=False)
         self._client = HTTPClient(Agent(reactor, connectTimeout=15, pool=pool))

@@ -10,7 +10,8 @@ TOLD = [Event("update", '{"a":"é"}'.encode()), Event("delete", b"1"), Event("me
 
 
 def stream(end: str) -> bytes:
-    text = ':)\nevent: update\ndata: {"a":"é"}\n\n:thump\nevent:delete\ndata:1\nid: 5\n\nevent: empty\n\ndata: x\ndata: y\n\n'
+    text = ':)\nevent: update\ndata: {"a":"é"}\n\n:thump\nevent:delete\ndata:1\nid: 5\n\n'
+    text += "event: empty\n\ndata: x\ndata: y\n\n"
     return text.replace("\n", end).encode()
 
 
