@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -38,6 +38,7 @@ class Profiles(SynchronousTestCase):
         for body in (b"", b"null", b"[]", b"{}", b'{"profiles":{}}', b"<html>", b"\xff", b"[" * 50_000):
             self.assertIsNone(read(body), body[:20])
 
+    @settings(max_examples=60, deadline=None)
     @given(st.binary(max_size=100))
     def test_any_bytes(self, body: bytes):
         read(body)
