@@ -8,20 +8,22 @@ floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
        ``listening`` ``supervisor`` ``logs`` ``clock``
-       ``command`` ``archiving`` ``shadow/`` ``__main__``
+       ``command`` ``archiving`` ``shadow/`` ``demonstration``
+       ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
-       ``monitoring`` ``rasputin/`` ``twitter/``                     each other
-       ``bluesky/`` ``mastodon/``
+       ``monitoring`` ``rasputin/`` ``twitter/`` ``bluesky/``        each other
+       ``mastodon/`` ``demo``
 4      ``hub`` ``outage`` ``outbox`` ``digest`` ``session``          the seams and
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
        ``attended`` ``export`` ``carrying`` ``audience``
-       ``address``
+       ``address`` ``following`` ``followed`` ``budget``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search``                                  the rules
-       ``bus``
-1      ``room`` ``roster`` ``limits`` ``wire`` ``backoff``           the words
+       ``bus`` ``moderation``
+1      ``room`` ``roster`` ``voices`` ``limits`` ``wire``            the words
+       ``backoff``
 0      ``events`` ``commands`` ``names`` ``moments`` ``posts``       nothing
        ``errors`` ``keys`` ``version``
 =====  ============================================================  ==================

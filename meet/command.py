@@ -6,6 +6,7 @@
     meet observers                        those for whom the journal is kept
     meet observers --dismiss NAME         keep nothing for that name any more
     meet shadow --from URL --to URL       do what happens there again elsewhere, and tell how it went
+    meet demo                             a Meet of its own to look at, in which a hashtag flows
 
 and of an archive, by `meet.archiving`.
 
@@ -21,7 +22,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -178,6 +179,17 @@ class ShadowOptions(Options):
         return _json(told) if self["json"] else table(["WHAT", "COUNT"], _rows(told), right=(1,))
 
 
+class DemoOptions(Options):
+    """``meet demo``."""
+
+    synopsis = "[options]"
+    longdesc = "Runs a Meet of its own, with a room in which invented posts with a hashtag flow, until it is ended."
+    optParameters: ClassVar = [
+        ["http", None, "8080", "where its pages are: a port"],
+        ["seconds", None, "4", "seconds between two posts"],
+    ]
+
+
 class CommandOptions(Options):
     """The words of the command; ``subOptions`` are those of the word that was given."""
 
@@ -188,6 +200,7 @@ class CommandOptions(Options):
         ["observers", None, ObserversOptions, "for whom the broker keeps the journal, and letting one go"],
         *WORDS,
         ["shadow", None, ShadowOptions, "what happens in production, done again at another Meet"],
+        ["demo", None, DemoOptions, "a Meet of its own to look at, with a room in which a hashtag flows"],
     ]
 
     def opt_version(self) -> None:
@@ -202,15 +215,30 @@ class CommandOptions(Options):
     def postOptions(self) -> None:
         """A word is needed."""
         if self.subCommand is None:
-            raise UsageError("say what to do: meet rooms, observers, export, import, compare or shadow")
+            raise UsageError("say what to do: meet rooms, observers, export, import, compare, shadow or demo")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Do what ``words``, or the command line, say, and end the process."""
     options: Any = CommandOptions()  # type: ignore[no-untyped-call]
     options.parseOptions(words)
+    if options.subCommand == "demo":
+        _demo(options.subOptions)
     asking: _Asking | Archiving | ShadowOptions = options.subOptions
     react(lambda reactor: Deferred.fromCoroutine(_tell(asking, reactor)))
+
+
+def _demo(chosen: Options) -> NoReturn:
+    from meet.demonstration import demonstrate
+    from meet.ports import CannotStart
+
+    async def run(reactor: Any) -> None:
+        try:
+            await demonstrate(reactor, chosen["http"], chosen["seconds"])
+        except (ValueError, CannotStart) as wrong:
+            raise SystemExit(f"meet: {wrong}") from None
+
+    react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
 
 
 async def _tell(asking: _Asking | Archiving | ShadowOptions, reactor: Any) -> None:

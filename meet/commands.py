@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from meet.posts import Post
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """Something asked of a room."""
@@ -76,3 +78,65 @@ class Extend(Command, frozen=True, kw_only=True):
 
 class Close(Command, frozen=True, kw_only=True):
     """End the room: for hosts at any time, for anybody once its time has come."""
+
+
+class Remove(Command, frozen=True, kw_only=True):
+    """Let the talk of that ``number`` be seen no more; for hosts."""
+
+    number: int
+
+
+class Follow(Command, frozen=True, kw_only=True):
+    """Follow these words elsewhere, and no others; for hosts."""
+
+    words: tuple[str, ...]
+
+
+class Choose(Command, frozen=True, kw_only=True):
+    """Choose which posts come in; what is None stays as it is.  For hosts."""
+
+    reposts: bool | None = None
+    quotes: bool | None = None
+    sensitive: bool | None = None
+    paused: bool | None = None
+
+
+class Block(Command, frozen=True, kw_only=True):
+    """Let nothing of ``author`` (`meet.posts.author_id`) come in, who goes by ``name``; for hosts."""
+
+    author: str
+    name: str = ""
+
+
+class Unblock(Command, frozen=True, kw_only=True):
+    """Let what ``author`` writes come in again; for hosts."""
+
+    author: str
+
+
+class Relay(Command, frozen=True, kw_only=True):
+    """Let ``post`` stand in the room; asked by the process that follows its source, as the three below."""
+
+    post: Post
+
+
+class Withdraw(Command, frozen=True, kw_only=True):
+    """Let the post of that ``number`` be seen no more: it was deleted where it was written."""
+
+    number: int
+
+
+class Note(Command, frozen=True, kw_only=True):
+    """Tell the room, or its ``hosts`` alone, something of ``source``."""
+
+    source: str
+    text: str
+    hosts: bool = False
+
+
+class Spend(Command, frozen=True, kw_only=True):
+    """Remember that so many posts of ``source`` have come for the room on ``day``."""
+
+    source: str
+    day: str
+    count: int

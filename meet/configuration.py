@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ HEALTH = "tcp:8081:interface=127.0.0.1"
 
 UNIX = "unix"
 """The word of ``trust`` for whoever comes by a UNIX socket, which has no address."""
+
+SECRETS = ("token", "secret", "password", "key")
+"""Settings of sources that stand in no place that others can read."""
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -71,6 +74,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("record", "", "this process keeps the archive", switch=True),
     Option("recorder", "recorder", "the name under which the broker keeps the journal for this archive"),
     Option("reap", "", "this process ends rooms and deletes them", switch=True),
+    Option("follow", "", "what this process follows outside: any of twitter, mastodon, bluesky, with commas"),
     Option("health", HEALTH, "where health and metrics are told: a port, or a Twisted endpoint; empty for nowhere"),
     Option("at", "", "the path under which the pages stand, as /meet; empty for the one in public-url, or none"),
     Option("trust", "", "the proxies that tell people's addresses: addresses, networks or unix, with commas"),
@@ -89,6 +93,7 @@ class Configuration:
     ``http``, ``irc``, ``line`` and ``health`` are ports or endpoints, empty for a closed door.
     ``serve`` holds the doors that this process serves, by their names in `DOORS`; ``at`` begins
     with a slash and does not end with one, or is empty; ``trust`` holds networks, and `UNIX`.
+    ``sources`` has of each source in ``follow`` the settings that were given.
     """
 
     http: str
@@ -101,6 +106,7 @@ class Configuration:
     record: bool
     recorder: str
     reap: bool
+    follow: tuple[str, ...]
     health: str
     at: str
     trust: tuple[str, ...]
@@ -109,6 +115,7 @@ class Configuration:
     log: str
     log_level: str
     limits: Limits
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def doors(self) -> dict[str, str]:
@@ -127,17 +134,19 @@ def configure(
     limits: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     file: str = "",
+    sources: Sequence[str] = (),
 ) -> Configuration:
     """Build the configuration.
 
     ``options`` holds what stood on the command line, by name, and ``limits`` each
-    ``name=value`` that did; ``environment`` is the process's, ``file`` the text of the
-    configuration file.  Raises `ValueError` with one sentence for the first thing that is
-    wrong.
+    ``name=value`` that did, ``sources`` each ``source.setting=value``; ``environment`` is the
+    process's, ``file`` the text of the configuration file.  Raises `ValueError` with one sentence for
+    the first thing that is wrong.
     """
     environment = environment or {}
     written = _toml(file)
     file_limits = _file_limits(written.pop("limits", {}))
+    file_sources = _file_sources(written.pop("source", {}))
     chosen = {option.name: option.default for option in OPTIONS}
     chosen |= dict(_file_options(written))
     chosen |= {option.name: environment[option.variable] for option in OPTIONS if option.variable in environment}
@@ -148,7 +157,8 @@ def configure(
     changes = dict(file_limits)
     changes |= _limits(environment.get(LIMITS_VARIABLE, "").split(","), LIMITS_VARIABLE)
     changes |= _limits(limits, "--limit")
-    serve, record, reap = _roles(chosen)
+    follow = _follow(chosen["follow"])
+    serve, record, reap = _roles(chosen, follow)
     origin, path = _public_url(chosen["public-url"])
     at = _at(chosen["at"]) or path
     if path and at != path:
@@ -164,6 +174,7 @@ def configure(
         record=record,
         recorder=_recorder(chosen["recorder"]),
         reap=reap,
+        follow=follow,
         health=chosen["health"],
         at=at,
         trust=_trust(chosen["trust"]),
@@ -172,6 +183,7 @@ def configure(
         log=_one_of("log", chosen["log"], LOG_FORMS),
         log_level=_one_of("log-level", chosen["log-level"], LOG_LEVELS),
         limits=Limits().but(changes),
+        sources=_settings(follow, file_sources, environment, _source_pairs(sources)),
     )
 
 
@@ -223,13 +235,84 @@ def _limits(pairs: Sequence[str], where: str) -> dict[str, int]:
     return changes
 
 
-def _roles(chosen: Mapping[str, str]) -> tuple[tuple[str, ...], bool, bool]:
+def _follow(value: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+    for word in words:
+        if not all(part.isidentifier() for part in word.split(".")):
+            raise ValueError(f"The option follow takes sources such as bluesky, with commas, not {word!r}.")
+    return words
+
+
+def _file_sources(table: Any) -> dict[str, dict[str, str]]:
+    """The tables ``[source.NAME]``; a source with dots in its name stands in nested ones."""
+    found: dict[str, dict[str, str]] = {}
+
+    def read(name: str, values: Any) -> None:
+        if not isinstance(values, dict):
+            raise ValueError("In the configuration file sources are tables, [source.bluesky].")
+        for key, value in values.items():
+            if isinstance(value, dict):
+                read(f"{name}.{key}" if name else key, value)
+            elif not name or isinstance(value, bool) or not isinstance(value, str | int):
+                raise ValueError(f"In the configuration file source.{name}.{key} must be text in quotes.")
+            else:
+                found.setdefault(name, {})[key] = str(value)
+
+    read("", table)
+    return found
+
+
+def _source_pairs(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        source, dot, setting = name.strip().rpartition(".")
+        if not equals or not dot or not source or not setting:
+            raise ValueError(f"--source takes NAME.SETTING=VALUE, not {name.strip()!r}.")
+        found.setdefault(source, {})[setting] = value.strip()
+    return found
+
+
+def _settings(
+    follow: Sequence[str],
+    file: Mapping[str, Mapping[str, str]],
+    environment: Mapping[str, str],
+    given: Mapping[str, Mapping[str, str]],
+) -> dict[str, dict[str, str]]:
+    for where, sources in (("on the command line", given), ("in the configuration file", file)):
+        for source, values in sources.items():
+            for setting in values:
+                if setting in SECRETS:
+                    variable = _variable(source) + setting.upper()
+                    raise ValueError(
+                        f"The {setting} of {source} does not stand {where}: others could read it. "
+                        f"Set {setting}-file to a file that holds it, or the variable {variable}."
+                    )
+    settings = {}
+    for word in follow:
+        prefix = _variable(word)
+        found = {
+            name.removeprefix(prefix).lower().replace("_", "-"): value
+            for name, value in environment.items()
+            if name.startswith(prefix)
+        }
+        settings[word] = {**file.get(word, {}), **found, **given.get(word, {})}
+    return settings
+
+
+def _variable(source: str) -> str:
+    return f"{ENVIRONMENT}SOURCE_{source.upper().replace('.', '_')}_"
+
+
+def _roles(chosen: Mapping[str, str], follow: Sequence[str]) -> tuple[tuple[str, ...], bool, bool]:
     """What this process does: the doors that it serves, whether it records, whether it reaps.
 
-    Everything, unless one of the three is given; then only what is given.
+    Everything, unless one of the three is given; then only what is given.  To follow is such a role
+    too where there can be other processes; the broker ``local:`` has but one, which does the rest.
     """
     open_doors = tuple(name for name, option in DOORS.items() if chosen[option])
-    if not any(chosen[name] for name in ("serve", "record", "reap")):
+    alone = chosen["broker"].partition(":")[0] in ("local", "memory")
+    if not any(chosen[name] for name in ("serve", "record", "reap")) and (alone or not follow):
         if not open_doors:
             raise ValueError("Every door is closed. Give one of the options http, irc and line a port.")
         return open_doors, True, True
@@ -241,8 +324,8 @@ def _roles(chosen: Mapping[str, str]) -> tuple[tuple[str, ...], bool, bool]:
             raise ValueError(f"The option serve names {name}, but the option {DOORS[name]} is empty.")
     serve = tuple(name for name in DOORS if name in named)
     record, reap = _switch("record", chosen["record"]), _switch("reap", chosen["reap"])
-    if not (serve or record or reap):
-        raise ValueError("There is nothing left for this process to do. Give it serve, record or reap.")
+    if not (serve or record or reap or follow):
+        raise ValueError("There is nothing left for this process to do. Give it serve, record, reap or follow.")
     return serve, record, reap
 
 

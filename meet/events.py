@@ -18,7 +18,8 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from meet.names import skeleton
+from meet.names import digest, skeleton
+from meet.posts import Provenance
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -124,18 +125,124 @@ class Left(Presence, frozen=True, kw_only=True):
 
 
 class Said(Event, frozen=True, kw_only=True):
-    """A line of talk; ``ref`` is the author's own mark, said once however often asked."""
+    """A line of talk; ``ref`` is the author's own mark, said once however often asked.
+
+    A line that was written elsewhere has a ``post``; ``via`` is its source then, ``by`` the author's
+    id there (`meet.posts.author_id`), ``nick`` the name that they go by, and ``text`` may have several lines.
+    """
 
     by: str
     nick: str
     via: str
     text: str
     ref: str = ""
+    post: Provenance | None = None
 
     @property
     def once(self) -> str | None:
-        """The same participant's same ``ref``."""
+        """The same participant's same ``ref``; of a post its id, and its words if they were edited."""
+        if self.post is not None:
+            edited = f":{digest(self.text)}" if self.post.was else ""
+            return f"{self.via}:{self.post.id}{edited}"
         return f"{self.by}:{self.ref}" if self.ref else None
+
+
+class Removed(Event, frozen=True, kw_only=True):
+    """The talk of that ``number`` in this log is to be seen no more, and its words are erased.
+
+    ``because`` is ``host``, who then has ``by`` and ``nick``, or ``source``: it was deleted where
+    it was written.
+    """
+
+    number: int
+    because: str
+    by: str = ""
+    nick: str = ""
+
+
+class Followed(Event, frozen=True, kw_only=True):
+    """The room follows these ``words`` (`meet.posts.word`) elsewhere, and no others."""
+
+    by: str
+    nick: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The newest words count."""
+        return "follow"
+
+    @property
+    def ruling(self) -> bool:
+        """It decides whether a post may come in."""
+        return True
+
+
+class Chosen(Event, frozen=True, kw_only=True):
+    """Which posts come in: ``reposts``, ``quotes``, ``sensitive`` ones; none while ``paused``."""
+
+    by: str
+    nick: str
+    reposts: bool
+    quotes: bool
+    sensitive: bool
+    paused: bool
+
+    @property
+    def key(self) -> str:
+        """The newest choices count."""
+        return "choices"
+
+    @property
+    def ruling(self) -> bool:
+        """It decides whether a post may come in."""
+        return True
+
+
+class Blocked(Event, frozen=True, kw_only=True):
+    """Nothing of ``author`` (`meet.posts.author_id`), who goes by ``name``, comes in; unless it is ``lifted``."""
+
+    by: str
+    nick: str
+    author: str
+    name: str = ""
+    lifted: bool = False
+
+    @property
+    def key(self) -> str:
+        """The newest word on each author counts."""
+        return f"block:{self.author}"
+
+    @property
+    def ruling(self) -> bool:
+        """It decides whether a post may come in."""
+        return True
+
+
+class Noted(Event, frozen=True, kw_only=True):
+    """Something to know of the source ``via``: a sentence for people, or for ``hosts`` alone."""
+
+    via: str
+    text: str
+    hosts: bool = False
+
+    @property
+    def key(self) -> str:
+        """The newest note of each source counts."""
+        return f"note:{self.via}"
+
+
+class Spent(Event, frozen=True, kw_only=True):
+    """So many posts of the source ``via``, which cost money, have come for the room on ``day``."""
+
+    via: str
+    day: str
+    count: int
+
+    @property
+    def key(self) -> str:
+        """The newest count of each source counts."""
+        return f"spent:{self.via}"
 
 
 class Retitled(Event, frozen=True, kw_only=True):
@@ -230,7 +337,24 @@ class Entry(NamedTuple):
     body: bytes
 
 
-KINDS: tuple[type[Event], ...] = (Opened, Joined, Renamed, Left, Said, Retitled, Extended, Closed, Renewed, Forgotten)
+KINDS: tuple[type[Event], ...] = (
+    Opened,
+    Joined,
+    Renamed,
+    Left,
+    Said,
+    Removed,
+    Retitled,
+    Extended,
+    Closed,
+    Followed,
+    Chosen,
+    Blocked,
+    Noted,
+    Spent,
+    Renewed,
+    Forgotten,
+)
 """Every kind that this version knows."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from meet.events import Entry, Left, Position, Presence, Said
+from meet.events import Entry, Left, Position, Presence, Removed, Said
 from meet.limits import Limits
 from meet.look import Look, holds
 from meet.moments import moment, seconds
@@ -266,8 +266,16 @@ class Feed:
 
     def _keep(self, item: Entry) -> None:
         self._said.append(item)
+        if isinstance(item.event, Removed) and item.event.number < item.position.seq:
+            self._erase(item.event.number)
         if isinstance(item.event, Said) and item.event.ref:
             self._refs[item.event.by, item.event.ref] = item.position
+
+    def _erase(self, number: int) -> None:
+        for item in self._said:
+            if item.position.seq == number:
+                self._said.remove(item)
+                return
 
     def _trim(self) -> None:
         while len(self._said) > self._depth:

@@ -31,6 +31,11 @@ class Limits:
     entries_in_tail: int = _limit(1000, "entries", "an hour of busy talk, ~200 KB a live room", off=False)
     entries_on_joining: int = _limit(50, "entries", "10 KB: two seconds at 50 kbit/s", off=False)
     entries_in_page: int = _limit(200, "entries", "one page of history, answered in one piece", off=False)
+    characters_in_post: int = _limit(
+        4000, "characters", "a long post in full; of a longer one the beginning", off=False
+    )
+    words_to_follow: int = _limit(5, "words", "a hashtag, its misspellings and the speakers", off=False)
+    authors_blocked: int = _limit(500, "authors", "50 KB of state in each process that has the room", off=False)
     people_in_room: int = _limit(20_000, "people", "a keynote's hall; memory of one process")
     names_in_here: int = _limit(200, "people", "above it only the count is sent; names are asked for", off=False)
     # How long things last.
@@ -48,6 +53,10 @@ class Limits:
     )
     # What one participant may do.
     says_per_participant: int = _limit(20, "lines in 10 s", "faster than fingers, slower than a paste of a book")
+    # What comes in from elsewhere.
+    posts_per_source: int = _limit(50, "posts in 10 s", "five a second in one room: more than can be read")
+    paid_posts_per_room: int = _limit(500, "posts a day", "of a source that costs: some $2.50 a room at X's prices")
+    paid_posts: int = _limit(5000, "posts a day", "of a source that costs, in all rooms: some $25 at X's prices")
     # What one address may do: a school or a conference is one address.
     connections_per_address: int = _limit(5000, "connections", "a conference behind one address, not a flood")
     joins_per_address: int = _limit(600, "joins in 10 s", "a hall that comes in at once; a restart lets all back")

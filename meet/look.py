@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from meet.events import Entry, Position, Presence, Renewed
+from meet.events import Entry, Position, Presence, Removed, Renewed
 from meet.wire import entry
 
 Numbered = Sequence[tuple[Position, bytes]]
@@ -75,8 +75,8 @@ def holds(look: Look, known: Look) -> bool:
 def lacking(look: Look, known: Look) -> list[Entry]:
     """The entries of ``known`` that the log of ``look`` should hold and does not, in order.
 
-    It need not hold what has passed out of its tail, state that has a newer word, and a line
-    that was asked again and stands at another number.  Talk that is missing below a number
+    It need not hold what has passed out of its tail, state that has a newer word, what was removed,
+    and a line that was asked again and stands at another number.  Talk that is missing below a number
     where both agree was erased, and is not lost.
     """
     there = {position.seq: body for position, body in (*look.kept, *look.tail)}
@@ -89,9 +89,13 @@ def lacking(look: Look, known: Look) -> list[Entry]:
     lost = [item for item in map(_entry, state) if _is_lost_state(item, newest, moved)]
     agreed = [position.seq for position, body in (*known.kept, *known.tail) if there.get(position.seq) == body]
     erased = max(agreed, default=0)
-    once = {item.event.once for item in map(_entry, look.tail)} - {None}
+    stands = list(map(_entry, look.tail))
+    once = {item.event.once for item in stands} - {None}
+    removed = {item.event.number for item in stands if isinstance(item.event, Removed)}
     for item in map(_entry, talk):
         seq = item.position.seq
+        if seq in removed:
+            continue
         if (seq in there or seq > erased) and moved.get(item.body, 0) <= seq and item.event.once not in once:
             lost.append(item)
     return sorted(lost, key=_number)

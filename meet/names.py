@@ -127,6 +127,23 @@ def line(text: str, limit: int) -> str:
     return cleaned
 
 
+def passage(text: str, most: int) -> str:
+    """Clean what was written elsewhere; its line breaks stay, and of more than ``most`` characters the beginning."""
+    lines = (clean(line) for line in re.split("\r\n|[\n\r\x85\u2028\u2029]", text))
+    cleaned = "\n".join(lines).strip()
+    return cleaned if len(cleaned) <= most else f"{cleaned[: most - 1]}…"
+
+
+def voice(handle: str, source: str) -> str:
+    """Who speaks from outside, as doors of text write them: ``@speaker via bluesky``."""
+    return f"@{handle} via {source}"
+
+
+def one_line(text: str) -> str:
+    """A `passage` for those who take one line: its breaks and blank lines become one space each."""
+    return " ".join(text.split())
+
+
 def clean(text: str) -> str:
     """Bring text to NFC on one line: breaks and tabs become spaces, control and
     bidi-override characters and lone surrogates go; ends are stripped.

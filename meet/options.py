@@ -30,14 +30,15 @@ def parameters(names: Container[str]) -> list[list[str | None]]:
             for option in OPTIONS
             if not option.switch and option.name in names
         ),
-        ["config", None, None, "a TOML file with these options and a table [limits]"],
+        ["config", None, None, "a TOML file with these options and the tables [limits] and [source.NAME]"],
     ]
 
 
 class Configured(Options):
     """Options that come to a `Configuration`, together with the environment and the file.
 
-    ``configuration`` is that, once they have been parsed; ``limits`` has each ``name=value`` that was given.
+    ``configuration`` is that, once they have been parsed; ``limits`` has each ``name=value`` that was given,
+    ``sources`` each ``source.setting=value``.
     """
 
     configuration: Configuration
@@ -45,6 +46,7 @@ class Configured(Options):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
         self.limits: list[str] = []
+        self.sources: list[str] = []
 
     def opt_version(self) -> None:
         """Say which Meet this is, and exit."""
@@ -71,7 +73,7 @@ class Configured(Options):
                 given[option.name] = value
         path = self["config"] or os.environ.get(_CONFIG_VARIABLE, "")
         try:
-            self.configuration = configure(given, self.limits, os.environ, _text(path) if path else "")
+            self.configuration = configure(given, self.limits, os.environ, _text(path) if path else "", self.sources)
         except ValueError as wrong:
             raise UsageError(str(wrong)) from None
 
@@ -87,6 +89,10 @@ class MeetOptions(Configured):
     def opt_limit(self, pair: str) -> None:
         """Set a limit, as in --limit people-in-room=500; may be given many times."""
         self.limits.append(pair)
+
+    def opt_source(self, pair: str) -> None:
+        """Set something of a source, as in --source bluesky.host=jetstream.example; may be given many times."""
+        self.sources.append(pair)
 
 
 def tell_version() -> NoReturn:

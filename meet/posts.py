@@ -53,6 +53,30 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     was: str = ""
 
 
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a line comes from that was written elsewhere: what `meet.events.Said` tells of it besides.
+
+    The fields are those of `Post`; ``at`` is when it was written there.
+    """
+
+    id: str
+    handle: str
+    at: str
+    link: str
+    language: str = ""
+    media: tuple[Media, ...] = ()
+    warning: str = ""
+    sensitive: bool = False
+    repost: bool = False
+    quote: bool = False
+    was: str = ""
+
+
+def author_id(source: str, author: str) -> str:
+    """The id under which ``author`` of ``source`` speaks in a room; no participant's has a colon."""
+    return f"{source}:{author}"
+
+
 def word(text: str) -> str:
     """A word to follow as it is compared: NFC, without case.
 

@@ -13,7 +13,28 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from meet import names
-from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Return, Say
+from meet.commands import (
+    Block,
+    Choose,
+    Close,
+    Command,
+    Extend,
+    Follow,
+    GiveUp,
+    Join,
+    Leave,
+    Note,
+    Open,
+    Relay,
+    Remove,
+    Rename,
+    Retitle,
+    Return,
+    Say,
+    Spend,
+    Unblock,
+    Withdraw,
+)
 from meet.errors import Refused
 from meet.events import (
     Closed,
@@ -25,6 +46,7 @@ from meet.events import (
     Opened,
     Position,
     Presence,
+    Removed,
     Renamed,
     Renewed,
     Retitled,
@@ -34,6 +56,7 @@ from meet.events import (
 from meet.limits import Limits
 from meet.moments import day_time, moment, seconds, span
 from meet.roster import Participant, Roster
+from meet.voices import Voices
 
 
 class Guards(NamedTuple):
@@ -45,12 +68,26 @@ class Guards(NamedTuple):
     ruling: bool
     claim: tuple[str, str] | None
     once: str | None
+    erase: Position | None = None
 
 
 class Room:
     """One room as the entries so far have made it.  It exists once its `Opened` was applied."""
 
-    __slots__ = ("closed", "ended", "ends", "limit", "limits", "lock", "name", "opened", "people", "ruled", "title")
+    __slots__ = (
+        "closed",
+        "ended",
+        "ends",
+        "limit",
+        "limits",
+        "lock",
+        "name",
+        "opened",
+        "people",
+        "ruled",
+        "title",
+        "voices",
+    )
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
@@ -63,6 +100,7 @@ class Room:
         self.closed = ""
         self.ended = 0.0
         self.people = Roster()
+        self.voices = Voices(limits)
         self.ruled: Position | None = None
 
     @property
@@ -77,6 +115,7 @@ class Room:
             self.lock,
             self.closed,
             sorted(self.people.held()),
+            self.voices.state,
             self.ruled,
         )
 
@@ -109,7 +148,10 @@ class Room:
             claim = (event.key, by)
         elif (person := self.people.person(by)) is not None:
             claim = (who_key(person.nick), by)
-        return Guards(self.ruled, event.key, event.forgets, event.ruling, claim, event.once)
+        erase = None
+        if isinstance(event, Removed) and self.ruled is not None:
+            erase = Position(self.ruled.epoch, event.number)
+        return Guards(self.ruled, event.key, event.forgets, event.ruling, claim, event.once, erase)
 
     def _must_be_open(self, now: float, unless: bool = False) -> None:
         if not self.exists:
@@ -223,6 +265,15 @@ class Room:
         person = self._host(who)
         return Closed(at=moment(now), because="host", by=who, nick=person.nick)
 
+    def _remove(self, command: Remove, who: str, now: float) -> Event:
+        person = self._host(who)
+        if command.number < 1:
+            raise Refused("bad-input", "Lines are numbered from 1 on.")
+        return Removed(at=moment(now), number=command.number, because="host", by=who, nick=person.nick)
+
+    def _withdraw(self, command: Withdraw, who: str, now: float) -> Event:
+        return Removed(at=moment(now), number=command.number, because="source")
+
     def _taken(self, nick: str) -> Refused:
         other = names.another_nick(nick, self.people.skeletons())
         return Refused("nick-taken", f"That nick is taken here. Try {other}?")
@@ -253,7 +304,7 @@ class Room:
                 self.people.clear()
             case Renewed():
                 pass
-            case _:
+            case _ if not self.voices.apply(event):
                 return
         if event.ruling:
             self.ruled = entry.position
@@ -284,6 +335,15 @@ _RULES: dict[type[Command], _Rule] = {  # type: ignore[type-arg]  # each takes t
     Retitle: Room._retitle,
     Extend: Room._extend,
     Close: Room._close,
+    Remove: Room._remove,
+    Withdraw: Room._withdraw,
+    Follow: lambda room, command, who, now: room.voices.follow(command, room._host(who), now),
+    Choose: lambda room, command, who, now: room.voices.choose(command, room._host(who), now),
+    Block: lambda room, command, who, now: room.voices.block(command, room._host(who), now),
+    Unblock: lambda room, command, who, now: room.voices.unblock(command, room._host(who), now),
+    Relay: lambda room, command, who, now: room.voices.relay(command, now),
+    Note: lambda room, command, who, now: room.voices.note(command, now),
+    Spend: lambda room, command, who, now: room.voices.spend(command, now),
 }
 
 

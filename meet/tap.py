@@ -34,6 +34,7 @@ from meet.broker import broker_for
 from meet.clock import steady
 from meet.configuration import HEALTH, Configuration
 from meet.errors import GOODBYES, Goodbye, Unavailable
+from meet.following import Follower, source_for
 from meet.health import Health, Probe
 from meet.house import House
 from meet.hub import Hub
@@ -114,6 +115,9 @@ class MeetService(Service):
 
     log = Logger()
 
+    opened: Deferred[None]
+    """Fires when everything stands; where something cannot, the process ends instead."""
+
     observer: ILogObserver | None = None
     """Where the log goes, if not where twistd would send it."""
 
@@ -133,6 +137,12 @@ class MeetService(Service):
         self.watch.back_again.append(self.restorer.look)
         self.recorder = Recorder(self.broker, self.store, reactor, configuration.recorder)
         self.reaper = Reaper(self.broker, reactor, limits)
+        self.followers = [
+            Follower(
+                source_for(word, reactor, configuration.sources.get(word, {})), self.broker, self.hub, reactor, limits
+            )
+            for word in configuration.follow
+        ]
         self.roll_call = RollCall(self.broker, reactor, limits)
         probes: dict[str, Probe] = {"broker": self.broker.probe}
         if configuration.record:
@@ -143,6 +153,7 @@ class MeetService(Service):
         self.entrances = [Entrance(door, where, reactor) for door, where in configuration.doors.items()]
         self.side_entrance = Entrance("health", configuration.health, reactor) if configuration.health else None
         self.gateways: list[Gateway] = []
+        self.opened = Deferred()
         self.leave: Callable[[int, bool], None] = _stay
         self._binding: list[Deferred[None]] = []
         self._opening: Deferred[None] | None = None
@@ -189,6 +200,10 @@ class MeetService(Service):
             self.recorder.startService()
         if configuration.reap:
             self.reaper.startService()
+        if self.followers and not self.entrances:
+            await self.watch.start()
+        for follower in self.followers:
+            follower.startService()
         self.roll_call.startService()
         await gatherResults(self._binding, consumeErrors=True)
         if self.entrances:
@@ -201,6 +216,7 @@ class MeetService(Service):
             data=configuration.data.absolute(),
         )
         await tried
+        self.opened.callback(None)
         supervisor.tell(os.environ, supervisor.READY)
 
     async def _serve(self) -> None:
@@ -234,6 +250,7 @@ class MeetService(Service):
         yield from (f"{entrance.door} {entrance.place}" for entrance in self.entrances)
         if not self.entrances or not (self._configuration.record and self._configuration.reap):
             yield from (role for role in ("record", "reap") if getattr(self._configuration, role))
+        yield from (f"follow {follower.name}" for follower in self.followers)
         if self.side_entrance is not None:
             yield f"health {self.side_entrance.place}"
 
@@ -261,6 +278,8 @@ class MeetService(Service):
             [("The ports", _PORTS, lambda: gatherResults([entrance.close() for entrance in self.entrances]))],
             [("Accepting", _CLOSING, lambda: gatherResults([gateway.stop_accepting() for gateway in self.gateways]))],
             [("Goodbye", _GOODBYE, lambda: gatherResults([gateway.say_goodbye(goodbye) for gateway in self.gateways]))],
+            # Before the hub, which takes what they still ask of rooms.
+            [(f"Following {each.name}", _CLOSING, each.stopService) for each in self.followers],
             [("The sessions", _CLOSING, lambda: self.sessions.stop(goodbye))],
             [("The hub", _CLOSING, lambda: self.hub.stop(goodbye))],
             [

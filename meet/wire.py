@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from meet.commands import Close, Command, Extend, Leave, Rename, Retitle, Say
+from meet.commands import Block, Choose, Close, Command, Extend, Follow, Leave, Remove, Rename, Retitle, Say, Unblock
 from meet.errors import Refused
 from meet.events import KINDS, Entry, Event, Position, Unknown
 from meet.moments import HOUR, seconds
 
 _POSITION = re.compile(r"([0-9a-z]{1,16})\.([0-9]{1,18})\Z")
+_TEXTS_MOST = 100
 _encoder = msgspec.json.Encoder()
 _event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(functools.reduce(operator.or_, KINDS))
 _anything = msgspec.json.Decoder()
@@ -90,6 +91,22 @@ def text_field(value: dict[str, Any], name: str, default: str | None = None) -> 
     return found
 
 
+def texts_field(value: dict[str, Any], name: str) -> tuple[str, ...]:
+    """The texts under ``name``, at most 100; raises `Refused` ``bad-input`` if they are no list of texts."""
+    found = value.get(name)
+    if not isinstance(found, list) or len(found) > _TEXTS_MOST or not all(isinstance(each, str) for each in found):
+        raise Refused("bad-input", f"The field {name} must be a list of texts.")
+    return tuple(found)
+
+
+def switch_field(value: dict[str, Any], name: str) -> bool | None:
+    """True, false or nothing under ``name``; raises `Refused` ``bad-input`` for anything else."""
+    found = value.get(name)
+    if found is not None and not isinstance(found, bool):
+        raise Refused("bad-input", f"The field {name} must be true or false.")
+    return found
+
+
 def life(value: dict[str, Any], now: float, default: float) -> float:
     """When a room asked for in ``value`` ends, in seconds since 1970.
 
@@ -127,6 +144,16 @@ def asked(data: bytes, now: float) -> Asked:
             ask = Extend(ends=life(value, now, now))
         case "close":
             ask = Close()
+        case "remove":
+            ask = Remove(number=position(text_field(value, "position")).seq)
+        case "follow":
+            ask = Follow(words=texts_field(value, "words"))
+        case "choose":
+            ask = Choose(**{name: switch_field(value, name) for name in Choose.__struct_fields__})
+        case "block":
+            ask = Block(author=text_field(value, "author"), name=text_field(value, "name", ""))
+        case "unblock":
+            ask = Unblock(author=text_field(value, "author"))
         case "leave":
             ask = Leave()
         case "who":

@@ -7,12 +7,31 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from meet import names
-from meet.commands import Close, Command, Extend, GiveUp, Join, Leave, Open, Rename, Retitle, Say
+from meet.commands import (
+    Block,
+    Choose,
+    Close,
+    Command,
+    Extend,
+    Follow,
+    GiveUp,
+    Join,
+    Leave,
+    Open,
+    Relay,
+    Remove,
+    Rename,
+    Retitle,
+    Say,
+    Unblock,
+    Withdraw,
+)
 from meet.errors import Refused, Stale, Taken
 from meet.events import KINDS, Event, Position
 from meet.limits import Limits
 from meet.look import Look
 from meet.moments import moment
+from meet.posts import Post, Provenance
 from meet.room import Room
 from meet.wire import encode, entry
 from tests.model_broker import ModelBroker
@@ -47,6 +66,12 @@ def events() -> st.SearchStrategy[Event]:
         "host": st.booleans(),
     }
     short = st.sampled_from(["", "a", "A", "b", "ａ"]) | sendable
+    fields["post"] = st.none() | st.builds(
+        Provenance, id=short, handle=short, at=moments, link=short, was=short, media=st.just(())
+    )
+    fields["words"] = st.lists(short, max_size=3).map(tuple)
+    fields |= {name: st.booleans() for name in ("reposts", "quotes", "sensitive", "paused", "hosts", "lifted")}
+    fields |= {name: st.integers(-(2**63), 2**63 - 1) for name in ("number", "count")}
     fields["before"] = st.lists(short, max_size=3).map(tuple)
     return st.one_of(
         [st.builds(kind, **{name: fields.get(name, short) for name in kind.__struct_fields__}) for kind in KINDS]
@@ -61,7 +86,24 @@ class Numbered(NamedTuple):
     look: Look
 
 
+posts = st.builds(
+    Post,
+    source=st.just("bluesky"),
+    id=st.sampled_from(["1", "2", "3"]),
+    author=st.sampled_from(["dora", "eve"]),
+    name=st.just("Dora"),
+    handle=st.just("dora.example"),
+    at=st.just(moment(NOON)),
+    text=st.just("from afar"),
+    link=st.just("https://bluesky.example/1"),
+    repost=st.booleans(),
+)
+
 commands: st.SearchStrategy[Command] = st.one_of(
+    st.builds(Relay, post=posts),
+    st.builds(Follow, words=st.sampled_from([(), ("#pycon",), ("#pycon", "@speaker")])),
+    st.builds(Choose, paused=st.booleans()) | st.builds(Choose, reposts=st.booleans()),
+    st.sampled_from([Block(author="bluesky:eve"), Unblock(author="bluesky:eve")]),
     st.builds(Say, text=st.sampled_from(["hi", "what?"]), ref=st.just("")),
     st.builds(
         Join,
@@ -78,19 +120,28 @@ commands: st.SearchStrategy[Command] = st.one_of(
 )
 
 
+removals: st.SearchStrategy[Command] = st.one_of(
+    st.builds(Remove, number=st.integers(1, 30)), st.builds(Withdraw, number=st.integers(1, 30))
+)
+
+
 @st.composite
-def logs(draw: st.DrawFn, limits: Limits, most: int = 40) -> list[Numbered]:
-    """The log of one room that was opened, and that some people used."""
+def logs(draw: st.DrawFn, limits: Limits, most: int = 40, removing: bool = False) -> list[Numbered]:
+    """The log of one room that was opened, and that some people used, ``removing`` lines too."""
+    wishes = commands | removals if removing else commands
     broker = ModelBroker(limits)
     room = Room("algebra", limits)
     log: list[Numbered] = []
     opening = Open(title="", ends=NOON + 3600, limit=140, lock=names.digest(HOST_KEY))
-    asks = draw(st.lists(st.tuples(st.sampled_from(["id-ann", "id-bob", "id-cy"]), commands), max_size=most))
+    asks = draw(st.lists(st.tuples(st.sampled_from(["id-ann", "id-bob", "id-cy"]), wishes), max_size=most))
     for who, command in [("", opening), ("id-ann", Join(nick="Ann", via="web", host_key=HOST_KEY)), *asks]:
         try:
             event = room.decide(command, who, NOON)
             position, _ = broker.publish(encode(event), room.guards(event), NOON)
         except (Refused, Stale, Taken):
+            continue
+        if log and position <= log[-1].position:
+            # A post that stands already.
             continue
         room.apply(entry(position, encode(event)))
         log.append(Numbered(position, encode(event), broker.read()))

@@ -38,6 +38,7 @@ class Precedence(SynchronousTestCase):
             "record": ("1", True),
             "recorder": ("archive-2", "archive-2"),
             "reap": ("on", True),
+            "follow": ("bluesky", ("bluesky",)),
             "at": ("/meet/", "/meet"),
             "trust": ("127.0.0.1, 10.0.0.0/8,unix", ("127.0.0.1/32", "10.0.0.0/8", "unix")),
             "data": ("word:", Path("word:")),
@@ -165,3 +166,48 @@ class Wrong(SynchronousTestCase):
 
     def test_a_slash_at_the_end_of_the_address_is_no_mistake(self) -> None:
         assert configure({"public-url": "https://a.example:8443/"}).public_url == "https://a.example:8443"
+
+
+class Sources(SynchronousTestCase):
+    def test_following_takes_nothing_away_where_there_is_one_process_and_is_a_role_where_there_are_many(self) -> None:
+        one = configure({"follow": "bluesky, mastodon"})
+        assert (one.follow, one.record, one.reap, len(one.serve)) == (("bluesky", "mastodon"), True, True, 3)
+        many = configure({"follow": "bluesky", "broker": "redis://localhost"})
+        assert (many.follow, many.record, many.reap, many.serve) == (("bluesky",), False, False, ())
+
+    def test_a_setting_comes_from_the_command_line_the_environment_or_the_file_in_this_order(self) -> None:
+        file = '[source.bluesky]\nhost = "f"\nlanguage = "f"\nport = 7\n[source.outside.square]\nhost = "g"\n'
+        environment = {"MEET_SOURCE_BLUESKY_HOST": "e", "MEET_SOURCE_BLUESKY_LANGUAGE": "e"}
+        found = configure(
+            {"follow": "bluesky,outside.square"}, environment=environment, file=file, sources=["bluesky.host=o"]
+        )
+        assert found.sources == {
+            "bluesky": {"host": "o", "language": "e", "port": "7"},
+            "outside.square": {"host": "g"},
+        }
+
+    def test_a_secret_stands_in_a_file_of_its_own_or_in_the_environment_and_is_never_shown(self) -> None:
+        told = "The token of twitter does not stand {}: others could read it. Set token-file to a file that holds it, "
+        told += "or the variable MEET_SOURCE_TWITTER_TOKEN."
+        with self.assertRaises(ValueError) as wrong:
+            configure({"follow": "twitter"}, sources=["twitter.token=s"])
+        assert str(wrong.exception) == told.format("on the command line")
+        with self.assertRaises(ValueError) as wrong:
+            configure({"follow": "twitter"}, file='[source.twitter]\ntoken = "s"')
+        assert str(wrong.exception) == told.format("in the configuration file")
+        found = configure({"follow": "twitter"}, environment={"MEET_SOURCE_TWITTER_TOKEN": "xyzzy"})
+        assert found.sources == {"twitter": {"token": "xyzzy"}}
+        assert "xyzzy" not in repr(found)
+
+    def test_what_is_wrong_is_said_in_a_sentence(self) -> None:
+        for options, sources, sentence in (
+            (
+                {"follow": "blue sky"},
+                [],
+                "The option follow takes sources such as bluesky, with commas, not 'blue sky'.",
+            ),
+            ({}, ["bluesky"], "--source takes NAME.SETTING=VALUE, not 'bluesky'."),
+        ):
+            with self.assertRaises(ValueError) as wrong:
+                configure(options, sources=sources)
+            assert str(wrong.exception) == sentence

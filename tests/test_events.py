@@ -6,23 +6,30 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meet.events import (
     KINDS,
+    Blocked,
+    Chosen,
     Closed,
     Event,
     Extended,
+    Followed,
     Forgotten,
     Joined,
     Left,
+    Noted,
     Opened,
     Position,
     Presence,
+    Removed,
     Renamed,
     Renewed,
     Retitled,
     Said,
+    Spent,
     Unknown,
     new_epoch,
     who_key,
 )
+from meet.posts import Media, Provenance
 from meet.wire import encode, position
 
 AT = "2026-11-24T12:00:00.000Z"
@@ -86,6 +93,66 @@ EXAMPLES: list[tuple[Event, bytes, str | None, bool, bool]] = [
         True,
     ),
     (Closed(at=AT, because="time"), b'{"kind":"closed","at":"%s","because":"time"}', "closed", False, True),
+    (
+        Said(
+            at=AT,
+            by="bluesky:did:plc:1",
+            nick="Ann",
+            via="bluesky",
+            text="hi",
+            post=Provenance(
+                id="9", handle="ann.example", at=AT, link="https://l", media=(Media(link="https://m"),), repost=True
+            ),
+        ),
+        b'{"kind":"said","at":"%s","by":"bluesky:did:plc:1","nick":"Ann","via":"bluesky","text":"hi","post":{"id":"9",'
+        b'"handle":"ann.example","at":"%s","link":"https://l","media":[{"link":"https://m"}],"repost":true}}',
+        None,
+        False,
+        False,
+    ),
+    (
+        Removed(at=AT, number=12, because="source"),
+        b'{"kind":"removed","at":"%s","number":12,"because":"source"}',
+        None,
+        False,
+        False,
+    ),
+    (
+        Followed(at=AT, by="i", nick="Ann", words=("#pycon",)),
+        b'{"kind":"followed","at":"%s","by":"i","nick":"Ann","words":["#pycon"]}',
+        "follow",
+        False,
+        True,
+    ),
+    (
+        Chosen(at=AT, by="i", nick="Ann", reposts=True, quotes=False, sensitive=False, paused=True),
+        b'{"kind":"chosen","at":"%s","by":"i","nick":"Ann","reposts":true,"quotes":false,"sensitive":false,'
+        b'"paused":true}',
+        "choices",
+        False,
+        True,
+    ),
+    (
+        Blocked(at=AT, by="i", nick="Ann", author="bluesky:did:plc:1", name="Bob", lifted=True),
+        b'{"kind":"blocked","at":"%s","by":"i","nick":"Ann","author":"bluesky:did:plc:1","name":"Bob","lifted":true}',
+        "block:bluesky:did:plc:1",
+        False,
+        True,
+    ),
+    (
+        Noted(at=AT, via="bluesky", text="More came.", hosts=True),
+        b'{"kind":"noted","at":"%s","via":"bluesky","text":"More came.","hosts":true}',
+        "note:bluesky",
+        False,
+        False,
+    ),
+    (
+        Spent(at=AT, via="twitter", day="2026-11-24", count=3),
+        b'{"kind":"spent","at":"%s","via":"twitter","day":"2026-11-24","count":3}',
+        "spent:twitter",
+        False,
+        False,
+    ),
     (Renewed(at=AT, was="k3q"), b'{"kind":"renewed","at":"%s","was":"k3q"}', "renewed", False, True),
     (Forgotten(at=AT), b'{"kind":"forgotten","at":"%s"}', None, False, False),
 ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.broker.ledger import Ledger, Row
-from meet.commands import Command, GiveUp, Join, Leave, Open, Rename, Retitle, Say
+from meet.commands import Command, GiveUp, Join, Leave, Open, Remove, Rename, Retitle, Say
 from meet.events import Closed, Entry, Joined, Left, Opened, Position, Renamed, Renewed, Retitled, Said
 from meet.feed import Caught, Feed
 from meet.limits import Limits
@@ -280,7 +280,7 @@ class Whatever(SynchronousTestCase):
                 room.apply(entry(position, body))
         assert one.state == other.state == self.live(log).room.state
 
-    @given(logs(LIMITS), st.data())
+    @given(logs(LIMITS, removing=True), st.data())
     def test_cutting_it_anywhere_and_resuming_gives_the_same_feed(
         self, log: list[Numbered], data: st.DataObject
     ) -> None:
@@ -350,6 +350,34 @@ class Whatever(SynchronousTestCase):
         feed = self.live(log)
         talk = [position for position, body, _ in log if entry(position, body).event.key is None]
         assert [item.position for item in feed.tail] == talk[-5:]
+
+
+class Removals(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.story = House()
+        self.story.open()
+        self.said = [self.story.say(text)[0] for text in ("one", "two")]
+        self.feed = a_feed(self.story.broker.read())
+        self.before = self.story.broker.read()
+        self.gone = self.story.ask("ann", Remove(number=self.said[1].seq))
+
+    def test_what_was_removed_is_remembered_no_more_and_that_it_was_is_told(self) -> None:
+        told = self.feed.hear(*self.gone)
+        assert [item.position for item in told] == [self.gone[0]]
+        assert [item.position for item in self.feed.tail] == [self.said[0], self.gone[0]]
+        assert [item.position for item in self.feed.since(self.said[1]).entries] == [self.gone[0]]
+
+    def test_one_who_missed_it_learns_it_by_a_look_and_gives_nothing_back(self) -> None:
+        caught = self.feed.restore(self.story.broker.read(), self.feed.last)
+        assert not caught.lost
+        assert [item.position for item in caught.entries] == [self.gone[0]]
+        assert [item.position for item in self.feed.tail] == [self.said[0], self.gone[0]]
+
+    def test_a_number_that_is_still_to_come_is_nobodys(self) -> None:
+        self.feed.hear(*self.gone)
+        self.feed.hear(*self.story.ask("ann", Remove(number=self.gone[0].seq + 2)))
+        self.feed.hear(*self.story.say("three"))
+        assert texts(list(self.feed.tail))[-1:] == ["three"]
 
 
 class Order(SynchronousTestCase):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meet.errors import Stale, Taken
-from meet.events import Position, Renewed
+from meet.events import Position, Removed, Renewed
 from meet.limits import Limits
 from meet.look import Look, holds, lacking, lineage
 from meet.wire import decode_event, encode
@@ -222,7 +222,8 @@ class Ledger:
         # In the order of their ages, as far as it is known, and each once.
         former = tuple(dict.fromkeys((*theirs_before, *former) if fell_back else (*former, *theirs_before)))
         newest = Row(ledger.last, _RENEWED, None, _renewed(renewed, former))
-        stay = [row._replace(seq=mine[row.seq]) for row in self.rows]
+        removed = {item.event.number for item in lost if isinstance(item.event, Removed)}
+        stay = [row._replace(seq=mine[row.seq]) for row in self.rows if row.key is not None or row.seq not in removed]
         back = [Row(theirs[item.position.seq], item.event.key, None, item.body) for item in lost]
         for row in sorted((*stay, *back, newest), key=_number):
             ledger._remember(row)

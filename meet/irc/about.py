@@ -21,6 +21,9 @@ _HELP = (
     "JOIN #name KEY     goes in as host, with the host key that the opener was told.",
     "PRIVMSG #name :hi  says a line. There are no private messages.",
     "TOPIC #name        shows the title of a room; its hosts may change it.",
+    "FOLLOW #name #tag  lets posts with a hashtag, or by an @author, come in, or none; for hosts. Alone it tells.",
+    "VOICES #name pause stops them; resume; reposts, quotes, sensitive on or off. BLOCK #name author, UNBLOCK.",
+    "REDACT #name nick  hides the newest line of that nick, or the one of that msgid, from everybody; for hosts.",
     "PART #name         leaves. QUIT leaves every room.",
 )
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from meet.commands import Command
 from meet.events import Entry
+from meet.feed import Feed
 from meet.room import Room
 
 
@@ -26,6 +27,10 @@ class Place(Protocol):
     @property
     def room(self) -> Room:
         """The room as it is now; for reading."""
+
+    @property
+    def feed(self) -> Feed:
+        """The room with its newest lines; for reading."""
 
     def told_already(self, line: bytes) -> None:
         """Leave out this line, given without tags, when the room tells it: the client has it."""

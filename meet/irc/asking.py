@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meet import names
+from meet import moderation, names
+from meet.commands import Command
 from meet.errors import Refused
 from meet.events import who_key
 from meet.irc import numerics
-from meet.irc.actions import Conversation, Look, Place, nothing
+from meet.irc.actions import Ask, Conversation, Look, Place, nothing
 from meet.irc.client import Client
 from meet.irc.formats import HOST, mask
 from meet.irc.message import Message
@@ -219,6 +220,43 @@ def kick(client: Client, message: Message) -> Conversation:
         text = "Meet cannot end somebody's stay yet."
         client.numeric(numerics.ERR_CHANOPRIVSNEEDED, f"#{here.room.name}", text=text)
     return nothing()
+
+
+def voices(client: Client, message: Message) -> Conversation:
+    """FOLLOW #room [words], VOICES #room switch, BLOCK, UNBLOCK and REDACT #room name: for hosts."""
+    here = place(client, message.params[0])
+    if here is None:
+        return
+    words = [word for param in message.params[1:] for word in param.split()]
+    channel = f"#{here.room.name}"
+    try:
+        if message.command == "FOLLOW" and not words:
+            client.notice(moderation.told(here.room), channel)
+            return
+        yield Ask(here, _moderated(here, message.command, words))
+    except Refused as refused:
+        client.refuse(message.command, refused, channel)
+        return
+    if message.command in ("FOLLOW", "VOICES") and not client.echoes:
+        client.notice(moderation.told(here.room), channel)
+
+
+def _moderated(here: Place, command: str, words: list[str]) -> Command:
+    match command:
+        case "FOLLOW":
+            return moderation.follow(words)
+        case "VOICES":
+            return moderation.choose(words)
+    if not words:
+        raise Refused("bad-input", f"Write it as {command} #{here.room.name} name.")
+    name = " ".join(words)
+    match command:
+        case "BLOCK":
+            return moderation.block(here.feed, name)
+        case "UNBLOCK":
+            return moderation.unblock(here.room, name)
+        case _:
+            return moderation.remove(here.feed, words[0])
 
 
 def _room_mode(client: Client, target: str, wishes: list[str]) -> Conversation:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from zope.interface import implementer
 
-from meet.events import Entry, Extended, Joined, Left, Renamed, Retitled, Said
+from meet.events import Chosen, Entry, Extended, Followed, Joined, Left, Noted, Renamed, Retitled, Said
 from meet.interfaces import Here, IFormat, Status
 from meet.irc.message import BYTES_IN_LINE, pieces, write
 from meet.moments import clock_time, day_time, seconds
+from meet.names import one_line, voice
 
 HOST = "meet"
 """The host in everybody's mask: addresses are nobody's business."""
@@ -64,6 +65,15 @@ class Lines:
                 until = day_time(seconds(event.ends), seconds(event.at))
                 text = f"{event.nick} has set another end: the room closes {until} UTC."
                 return write("NOTICE", channel, text=text, source=self.server, tags=tags)
+            case Followed():
+                what = " ".join(event.words) or "nothing outside"
+                text = f"{event.nick} lets the room follow {what}."
+                return write("NOTICE", channel, text=text, source=self.server, tags=tags)
+            case Chosen():
+                text = f"{event.nick} has set voices from outside: {'paused' if event.paused else 'on'}."
+                return write("NOTICE", channel, text=text, source=self.server, tags=tags)
+            case Noted():
+                return write("NOTICE", channel, text=f"{event.via}: {event.text}", source=self.server, tags=tags)
         return b""
 
     def here(self, room: str, here: Here) -> bytes:
@@ -85,6 +95,12 @@ class Lines:
             return b""
         source = mask(event.nick, event.via)
         text = event.text
+        if event.post is not None:
+            # Names from outside are no nicks: the server tells who speaks.
+            source = self.server
+            warned = f"[{event.post.warning}] " if event.post.warning else ""
+            words = f"{one_line(text)} {event.post.link}".strip()
+            text = f"<{voice(event.post.handle, event.via)}> {warned}{words}"
         if earlier and not self.times:
             text = f"[{clock_time(seconds(event.at))}] {text}"
         space = BYTES_IN_LINE - len(f":{source} PRIVMSG #{room} :\r\n".encode())

@@ -107,6 +107,11 @@ class Visit:
         return self.session.id
 
     @property
+    def feed(self) -> Feed:
+        """The room with its newest lines."""
+        return self.session.feed
+
+    @property
     def room(self) -> Room:
         """The room as it is now."""
         return self.session.feed.room

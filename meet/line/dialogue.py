@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from meet import names
+from meet import moderation, names
 from meet.commands import Close, Command, Extend, Rename, Retitle, Say
 from meet.errors import Goodbye, Refused
+from meet.feed import Feed
 from meet.moments import DAY, DEFAULT_LIFE, HOUR, LIVES, day_time
 from meet.room import Room
 
@@ -30,6 +31,11 @@ HELP = (
     "/title A title                 give the room another title (host)",
     "/extend 2h                     let the room end 2 hours from now (host)",
     "/close                         close the room for everybody (host)",
+    "/follow #pycon @speaker        let posts with these words in, or none (host); alone it tells",
+    "/voices pause                  let none in; resume; reposts, quotes, sensitive on or off (host)",
+    "/block name                    let nothing of that author in (host)",
+    "/unblock name                  let them in again (host)",
+    "/remove name                   hide the newest line of that name from everybody (host)",
     "//text                         say a line that begins with /",
     "Any other line is said. A life is a number and a unit: 45 min, 8h, 1 day, 1 week, 1 month, 1 year.",
     "Times are UTC.",
@@ -86,8 +92,19 @@ class Ask:
     receipt: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Moderate:
+    """Ask the room one is in for what ``make`` makes of its feed."""
+
+    make: Callable[[Feed], Command]
+
+
 class Names:
     """Ask who is here."""
+
+
+class Followed:
+    """Ask what the room follows."""
 
 
 class Depart:
@@ -102,7 +119,7 @@ class Explain:
     """Ask for the help text."""
 
 
-Wish = Enter | Begin | Ask | Names | Depart | HangUp | Explain
+Wish = Enter | Begin | Ask | Moderate | Names | Followed | Depart | HangUp | Explain
 
 
 def understand(line: str, now: float) -> Wish:
@@ -216,6 +233,19 @@ def _extend(rest: str, now: float) -> Wish:
     return Ask(Extend(ends=now + _seconds(life)))
 
 
+def _follow(rest: str, now: float) -> Wish:
+    return Ask(moderation.follow(rest.split())) if rest else Followed()
+
+
+def _of_somebody(make: Callable[[Feed, str], Command], word: str) -> Callable[[str, float], Wish]:
+    def wish(rest: str, now: float) -> Wish:
+        if not rest:
+            _shape(f"/{word} name")
+        return Moderate(lambda feed: make(feed, rest))
+
+    return wish
+
+
 def _seconds(life: re.Match[str]) -> float:
     return int(life[1]) * _UNITS[life[2].lower()]
 
@@ -234,5 +264,10 @@ _WISHES: dict[str, Callable[[str, float], Wish]] = {
     "title": _retitle,
     "extend": _extend,
     "close": lambda rest, now: Ask(Close()),
+    "follow": _follow,
+    "voices": lambda rest, now: Ask(moderation.choose(rest.split())),
+    "block": _of_somebody(moderation.block, "block"),
+    "unblock": _of_somebody(lambda feed, name: moderation.unblock(feed.room, name), "unblock"),
+    "remove": _of_somebody(moderation.remove, "remove"),
     "help": lambda rest, now: Explain(),
 }

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 
 from zope.interface import implementer
 
-from meet.events import Closed, Entry, Extended, Retitled, Said
+from meet.events import Chosen, Closed, Entry, Extended, Followed, Noted, Retitled, Said
 from meet.interfaces import Here, IFormat, Status
 from meet.moments import day_time, seconds
+from meet.names import one_line, voice
+from meet.posts import Provenance
 
 _NAMED = 5
 """So many people are named in one line of comings or goings, the others counted."""
@@ -36,6 +38,19 @@ class LineFormat:
     def entry(self, room: str, entry: Entry) -> bytes:
         """The line for one entry; presence is told by `here` instead."""
         match entry.event:
+            case Said(post=Provenance() as post) as said:
+                warned = f"[{post.warning}] " if post.warning else ""
+                words = " ".join(part for part in (one_line(said.text), post.link) if part)
+                line = f"{said.at[11:16]} <{voice(post.handle, said.via)}> {warned}{words}"
+            case Followed(words=()) as followed:
+                line = f"-- {followed.nick} lets the room follow nothing outside"
+            case Followed() as followed:
+                line = f"-- {followed.nick} lets the room follow {' '.join(followed.words)}"
+            case Chosen() as chosen:
+                state = "paused" if chosen.paused else "on"
+                line = f"-- {chosen.nick} has set voices from outside: {state}"
+            case Noted() as noted:
+                line = f"-- {noted.via}: {noted.text}"
             case Said() as said:
                 # A moment has one fixed form, so the hour and minute stand in one place.
                 line = f"{said.at[11:16]} <{said.nick}> {said.text}"

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from meet import moderation
 from meet.commands import Rename
 from meet.errors import GOODBYES, Goodbye, Refused, Unavailable
 from meet.events import who_key
@@ -34,7 +35,7 @@ from meet.house import House
 from meet.interfaces import IListener
 from meet.limits import Bucket
 from meet.line import dialogue
-from meet.line.dialogue import Ask, Begin, Depart, Enter, Explain, HangUp, Names, Wish
+from meet.line.dialogue import Ask, Begin, Depart, Enter, Explain, Followed, HangUp, Moderate, Names, Wish
 from meet.line.formats import LineFormat
 from meet.line.reader import Reader
 from meet.names import nick as checked_nick
@@ -310,6 +311,11 @@ class LineProtocol(Protocol):
                     self._gateway.renamed(session, self._address)
                 if receipt:
                     self._tell(receipt)
+            case Moderate(make):
+                session = self._here().session
+                await session.ask(make(session.feed))
+            case Followed():
+                self._tell(f"-- {moderation.told(self._here().session.feed.room)}")
             case Names():
                 self._tell(dialogue.who(self._here().session.feed.room, self._house.limits.names_in_here))
             case Depart():

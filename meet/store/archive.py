@@ -20,7 +20,18 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, update
 
-from meet.events import Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
+from meet.events import (
+    Closed,
+    Event,
+    Extended,
+    Forgotten,
+    Opened,
+    Position,
+    Presence,
+    Removed,
+    Renewed,
+    Retitled,
+)
 from meet.interfaces import Found, Kept, Record
 from meet.look import Look, Numbered
 from meet.moments import DAY
@@ -35,6 +46,7 @@ GRAVE_KEPT = 7 * DAY
 
 _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 _CHANGES = ["retitled", "extended", "closed"]
+_REMOVED = Removed.__name__.lower()
 _NUMBERED = ["room", "epoch", "seq"]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
@@ -72,7 +84,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
         event = decode_event(body)
         if isinstance(event, Presence):
             continue
-        if isinstance(event, Forgotten | Renewed):
+        if isinstance(event, Forgotten | Renewed | Removed):
             _put(connection, said)
             said = []
         if isinstance(event, Forgotten):
@@ -81,6 +93,9 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
             forgot = True
             continue
         row = _row(room, position, event, body)
+        if isinstance(event, Removed) and event.number < position.seq:
+            _remove(connection, room, position.epoch, event.number)
+            forgot = True
         if event.key is None:
             said.append(row)
         elif _insert(connection, ENTRIES, [row]) or _replace(connection, row):
@@ -91,6 +106,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
                 _bury(connection, room, former, now)
                 graves.add((room, former))
     _put(connection, said)
+    _remove_again(connection, records)
     connection.execute(delete(FORGOTTEN).where(FORGOTTEN.c.at < int(now) - GRAVE_KEPT))
     return forgot
 
@@ -220,6 +236,26 @@ def forget(connection: Connection, room: str, epoch: str, now: float) -> None:
     connection.execute(delete(ENTRIES).where(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch))
     connection.execute(delete(ROOMS).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch))
     _bury(connection, room, epoch, now)
+
+
+def _remove(connection: Connection, room: str, epoch: str, number: int) -> None:
+    """Delete the talk of that ``number``; state stays whatever the number."""
+    connection.execute(delete(ENTRIES).where(_talk_of(room, epoch), ENTRIES.c.seq == number))
+
+
+def _remove_again(connection: Connection, records: Sequence[Record]) -> None:
+    """Delete of ``records`` what was removed already: they may have come late, by another worker."""
+    oldest: dict[tuple[str, str], int] = {}
+    for room, position, _ in records:
+        log = (room, position.epoch)
+        oldest[log] = min(oldest.get(log, position.seq), position.seq)
+    for (room, epoch), seq in oldest.items():
+        later = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch, ENTRIES.c.seq > seq)
+        rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(later, ENTRIES.c.kind == _REMOVED))
+        for at, body in rows.all():
+            event = decode_event(bytes(body))
+            if isinstance(event, Removed) and seq <= event.number < at:
+                _remove(connection, room, epoch, event.number)
 
 
 def _bury(connection: Connection, room: str, epoch: str, now: float) -> None:

@@ -3,6 +3,8 @@
 A line is an entry, in the form of an export (`meet.export`).  Lines are only ever added; where two
 are of one number, the later counts.  A file that has reached `FULL` is followed by the next.
 
+What was removed from the room is taken out of its file, which is written anew without it.
+
 The law: what `Shelf.add` has come back from is on the disk (fsync of the file, and of the folder
 when the file is new).  What a kill has left of a line is cut off when the log is opened.
 """
@@ -16,10 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from meet.events import Position
+from meet.events import Position, Removed
 from meet.export import LINE_MOST, read_row, row
 from meet.interfaces import Record
 from meet.store.kinds import TALK, kind_of
+from meet.wire import decode_event
 
 FULL = 16 * 1024 * 1024
 """Bytes after which the next file begins."""
@@ -43,9 +46,12 @@ class Shelf:
         self._places: dict[int, _Place] = {}
         self._numbers: list[int] = []
         self._files = 0
+        # The talk that was removed; it may come once more, and late.
+        self._removed: set[int] = set()
         for number, path in files(folder, room, epoch):
             self._files = number
             self._load(number, path)
+        self._sweep()
 
     def numbers(self, above: int = 0, below: int | None = None, talk: bool | None = None) -> Iterator[int]:
         """The numbers between ``above`` and ``below``, upwards; only of talk, or of the rest, if asked."""
@@ -83,7 +89,9 @@ class Shelf:
     def add(self, records: Sequence[Record]) -> None:
         """Add those of ``records`` that are not there yet, or not the same.  Raises `OSError`, and then added none."""
         newest = {record.position.seq: record for record in records}
-        fresh = [record for record in newest.values() if not self._has(record)]
+        for record in newest.values():
+            self._note(record)
+        fresh = [record for record in newest.values() if not self._is_removed(record) and not self._has(record)]
         if not fresh:
             return
         size = self._path(self._files).stat().st_size if self._files else FULL
@@ -103,6 +111,37 @@ class Shelf:
         self._files = number
         for seq, place in places.items():
             self._keep(seq, place)
+        self._sweep()
+
+    def _note(self, record: Record) -> None:
+        if kind_of(record.body) == "removed":
+            event = decode_event(record.body)
+            if isinstance(event, Removed) and event.number < record.position.seq:
+                self._removed.add(event.number)
+
+    def _is_removed(self, record: Record) -> bool:
+        return record.position.seq in self._removed and kind_of(record.body) in TALK
+
+    def _sweep(self) -> None:
+        """Write the files that hold something that was removed anew, without it."""
+        gone = [number for number in self._removed if number in self._places and self._places[number].talk]
+        for file in {self._places[number].file for number in gone}:
+            path = self._path(file)
+            kept = []
+            with path.open("rb") as lines:
+                for line in lines:
+                    if not self._is_removed(read_row(line)):
+                        kept.append(line)
+            fresh = path.with_suffix(".new")
+            with open(fresh, "wb", opener=_private) as out:
+                out.write(b"".join(kept))
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(path)
+            sync(self._folder)
+            self._places = {number: place for number, place in self._places.items() if place.file != file}
+            self._numbers = sorted(self._places)
+            self._load(file, path)
 
     def _has(self, record: Record) -> bool:
         seq = record.position.seq
@@ -129,6 +168,7 @@ class Shelf:
                     record = read_row(line)
                 except ValueError:
                     raise ValueError(f"The file {path} has a line at byte {offset} that is no entry.") from None
+                self._note(record)
                 self._keep(record.position.seq, _Place(number, offset, len(line), kind_of(record.body) in TALK))
                 offset += len(line)
         if offset < path.stat().st_size:

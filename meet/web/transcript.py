@@ -16,6 +16,7 @@ from meet import wire
 from meet.events import Entry, Position, Said
 from meet.feed import Feed
 from meet.house import House
+from meet.names import one_line, voice
 from meet.web.asking import apart
 from meet.web.request import MeetRequest
 from meet.web.stream import Streams
@@ -116,6 +117,12 @@ class Transcripts:
 
 def _text(entries: Sequence[Entry]) -> bytes:
     said = [item.event for item in entries if isinstance(item.event, Said)]
-    return "".join(f"{each.at[:16].replace('T', ' ')} <{each.nick}> {each.text}\n" for each in said).encode(
-        "utf-8", "replace"
-    )
+    return "".join(_line(each) for each in said).encode("utf-8", "replace")
+
+
+def _line(said: Said) -> str:
+    at = said.at[:16].replace("T", " ")
+    if said.post is None:
+        return f"{at} <{said.nick}> {said.text}\n"
+    who = voice(said.post.handle, said.via)
+    return f"{at} <{who}> {one_line(said.text)} {said.post.link}\n"

@@ -23,6 +23,9 @@ from meet.wire import pair
 _RUN = 180.0
 """Seconds within which the next line of the same speaker continues a run."""
 
+SOURCES = {"twitter": "X", "mastodon": "Mastodon", "bluesky": "Bluesky"}
+"""How sources are called where people read; another goes by its own word."""
+
 _HUES = 10
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 _NOT_LAST = ".,;:!?'\"’”"
@@ -38,6 +41,8 @@ def room_object(feed: Feed) -> dict[str, Any]:
         "ends": moment(room.ends),
         "limit": room.limit,
         "closed": bool(room.closed),
+        "follows": list(room.voices.words),
+        **room.voices.choices._asdict(),
     }
 
 
@@ -76,6 +81,9 @@ def welcome(feed: Feed, limits: Limits, now: float, session: Session | None, sin
     told: dict[str, Any] = {"kind": "welcome", **outline(feed, limits, now), "resumed": since.resumed}
     told["entries"] = [raw(item) for item in since.entries if is_told(item)]
     if session is not None:
+        person = session.person
+        if person is not None and person.host:
+            told["blocked"] = [[author, name] for author, name in feed.room.voices.blocked.items()]
         told["you"] = you_object(session)
         told["token"] = session.token
     return told
@@ -133,6 +141,7 @@ def lines(entries: Iterable[Entry], you: str = "") -> list[dict[str, Any]]:
         day = _day(at)
         follows = (
             before is not None
+            and event.post is None
             and not newday
             and (event.by, event.nick, event.via) == (before.by, before.nick, before.via)
             and at - _seconds(before.at) <= _RUN
@@ -152,10 +161,18 @@ def lines(entries: Iterable[Entry], you: str = "") -> list[dict[str, Any]]:
                 "first": not follows,
                 "hue": hue(event.nick),
                 "newday": newday,
+                "post": event.post,
+                "source": SOURCES.get(event.via, event.via),
+                "when": _when(event.post.at) if event.post is not None else "",
             }
         )
         before = event
     return shown
+
+
+def _when(at: str) -> str:
+    when = _seconds(at)
+    return f"{clock_time(when)}, {_day(when)}" if when else ""
 
 
 def _day(at: float) -> str:

@@ -14,7 +14,20 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from meet.errors import Unavailable
-from meet.events import Closed, Event, Extended, Forgotten, Joined, Left, Opened, Position, Renewed, Retitled, Said
+from meet.events import (
+    Closed,
+    Event,
+    Extended,
+    Forgotten,
+    Joined,
+    Left,
+    Opened,
+    Position,
+    Removed,
+    Renewed,
+    Retitled,
+    Said,
+)
 from meet.interfaces import IStore, Kept, Record
 from meet.look import Look
 from meet.moments import DAY, moment
@@ -285,6 +298,18 @@ class StoreContract:
         assert await self.all_of(store) == []
         if (held := self.files()) is not None:
             assert b"owlpost" not in held
+
+    async def test_a_line_that_was_removed_is_gone_and_so_are_its_words(self):
+        store = await self.started()
+        gone = Removed(at=moment(START), number=2, because="host", by="p" * 16, nick="ann")
+        await store.record([opened(), said(2, "xyzzy"), said(3, "hi"), record(4, gone)])
+        assert await self.all_of(store) == [*pieces(said(3, "hi")), *pieces(record(4, gone))]
+        await store.record([said(2, "xyzzy"), said(5, "late")])
+        assert await self.all_of(store) == pieces(said(3, "hi"), record(4, gone), said(5, "late"))
+        await store.record([record(6, Removed(at=moment(START), number=7, because="source")), said(7, "still to come")])
+        assert (await self.all_of(store))[-1:] == pieces(said(7, "still to come"))
+        files = self.files()
+        assert files is None or b"xyzzy" not in files
 
     async def test_no_file_holds_a_word_of_what_was_forgotten(self):
         if self.files() is None:

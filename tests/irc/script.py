@@ -8,6 +8,7 @@ from meet import names
 from meet.commands import Command, Join, Leave, Open, Say
 from meet.errors import Refused
 from meet.events import Entry, Event, Position
+from meet.feed import Feed
 from meet.irc.actions import Action, Ask, Depart, Enter, Entered, Host, Look
 from meet.irc.client import Client, Counts, Server
 from meet.irc.dialogue import Dialogue
@@ -27,14 +28,19 @@ class PureRoom:
     id = "mia"
 
     def __init__(self, name: str) -> None:
-        self.room = Room(name, Limits())
+        self.feed = Feed(name, Limits())
+        self.feed.hole = False
         self.talk: list[Entry] = []
         self._numbers = count(1)
+
+    @property
+    def room(self) -> Room:
+        return self.feed.room
 
     def ask(self, who: str, command: Command) -> Position:
         event: Event = self.room.decide(command, who, NOW)
         entry = Entry(Position("k3q", next(self._numbers)), event, encode(event))
-        self.room.apply(entry)
+        self.feed.hear(entry.position, entry.body)
         if event.key is None:
             self.talk.append(entry)
         return entry.position

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meet.commands import Join, Relay
+from meet.posts import Post
 from tests.irc.script import HOST_KEY, Script
 
 
@@ -118,3 +120,60 @@ class AskingTests(SynchronousTestCase):
         script = inside()
         assert script.send("INVITE bob #algebra")[0][:3] == "421"
         assert script.send("KICK #algebra ann") == ["482 mia #algebra :Meet cannot end somebody's stay yet."]
+
+
+class VoicesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.script = Script().register()
+        self.room = self.script.room().come("ann")
+        self.script.send(f"JOIN #algebra {HOST_KEY}")
+        self.room.ask("mia", Join(nick="mia", via="irc", host_key=HOST_KEY))
+
+    def follow(self) -> None:
+        self.script.send("FOLLOW #algebra #pycon @eve")
+        post = Post(
+            source="bluesky",
+            id="9",
+            author="1",
+            name="Dora",
+            handle="dora.example",
+            at="2026-11-24T14:00:00.000Z",
+            text="hi",
+            link="https://l",
+        )
+        self.room.ask("", Relay(post=post))
+
+    def test_a_host_follows_and_anybody_asks_what(self) -> None:
+        assert self.script.send("FOLLOW #algebra #pycon @eve") == [
+            "NOTICE #algebra :This room follows #pycon @eve. With quotes."
+        ]
+        assert self.room.room.voices.words == ("#pycon", "@eve")
+        assert self.script.send("FOLLOW #algebra") == ["NOTICE #algebra :This room follows #pycon @eve. With quotes."]
+        assert self.script.send("VOICES #algebra pause") == [
+            "NOTICE #algebra :This room follows #pycon @eve. With quotes. It is paused."
+        ]
+        assert self.script.send("FOLLOW #algebra none") == ["NOTICE #algebra :This room follows nothing outside."]
+
+    def test_what_is_wrong_is_refused(self) -> None:
+        (wrong,) = self.script.send("FOLLOW #algebra pycon")
+        assert "Follow a hashtag, like #pycon" in wrong
+        (wrong,) = self.script.send("BLOCK #algebra")
+        assert wrong.endswith(":Write it as BLOCK #algebra name.")
+        (wrong,) = self.script.send("FOLLOW #elsewhere #a")
+        assert wrong.startswith("442 ")
+
+    def test_an_author_is_blocked_and_let_in_again(self) -> None:
+        self.follow()
+        assert self.script.send("BLOCK #algebra @dora.example") == []
+        assert self.room.room.voices.blocked == {"bluesky:1": "Dora"}
+        assert self.script.send("UNBLOCK #algebra dora") == []
+        assert self.room.room.voices.blocked == {}
+
+    def test_a_line_is_hidden_by_its_nick_or_its_msgid(self) -> None:
+        self.room.say("ann", "one").say("ann", "two")
+        first = self.room.talk[0].position
+        self.script.send("REDACT #algebra ann")
+        self.script.send(f"REDACT #algebra {first}")
+        assert [item.event.number for item in self.room.talk[2:]] == [first.seq + 1, first.seq]  # type: ignore[attr-defined]
+        (wrong,) = self.script.send("REDACT #algebra cy")
+        assert wrong.endswith(":Nothing in the newest lines was said by cy.")

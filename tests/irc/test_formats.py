@@ -8,8 +8,10 @@ from meet.events import (
     Entry,
     Event,
     Extended,
+    Followed,
     Joined,
     Left,
+    Noted,
     Opened,
     Position,
     Renamed,
@@ -20,6 +22,7 @@ from meet.events import (
 )
 from meet.interfaces import Here, IFormat, Status
 from meet.irc.formats import Lines
+from meet.posts import Provenance
 from meet.wire import encode
 
 AT = "2026-11-24T14:05:09.120Z"
@@ -35,6 +38,29 @@ def line(event: Event, **capabilities: bool) -> str:
 
 def said(text: str = "hi") -> Said:
     return Said(at=AT, by="1", nick="ann", via="web", text=text)
+
+
+class VoicesTests(SynchronousTestCase):
+    def test_a_voice_from_outside_is_one_safe_line_of_the_servers(self) -> None:
+        post = Said(
+            at=AT,
+            by="bluesky:1",
+            nick="Dora D",
+            via="bluesky",
+            text="two\nlines",
+            post=Provenance(id="9", handle="dora.example", at=AT, link="https://l/9", warning="cats"),
+        )
+        assert line(post) == (
+            ":meet.test PRIVMSG #algebra :<@dora.example via bluesky> [cats] two lines https://l/9\r\n"
+        )
+
+    def test_what_the_room_follows_and_is_to_know_is_a_notice(self) -> None:
+        assert line(Followed(at=AT, by="1", nick="ann", words=("#a",))) == (
+            ":meet.test NOTICE #algebra :ann lets the room follow #a.\r\n"
+        )
+        assert line(Noted(at=AT, via="bluesky", text="More came.")) == (
+            ":meet.test NOTICE #algebra :bluesky: More came.\r\n"
+        )
 
 
 class LinesTests(SynchronousTestCase):

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.commands import Close, Command, Extend, Rename, Retitle, Say
+from meet.commands import Choose, Close, Command, Extend, Follow, Rename, Retitle, Say
 from meet.errors import Refused
 from meet.events import Entry, Joined, Opened, Position
 from meet.limits import Limits
 from meet.line import dialogue
-from meet.line.dialogue import Ask, Begin, Depart, Enter, Explain, HangUp, Names, understand
+from meet.line.dialogue import Ask, Begin, Depart, Enter, Explain, Followed, HangUp, Moderate, Names, understand
 from meet.moments import DAY, HOUR, LIVES
 from meet.room import Room
 from tests.flow import START
@@ -67,6 +67,13 @@ class UnderstandTests(SynchronousTestCase):
         assert command("/extend 45 min") == Extend(ends=START + 45 * 60)
         assert command("/close") == Close()
         assert refused("/extend") == refused("/extend forever") == refused("/extend 2h more")
+
+    def test_voices_from_outside(self) -> None:
+        assert command("/follow #pycon @eve") == Follow(words=("#pycon", "@eve"))
+        assert isinstance(understand("/follow", START), Followed)
+        assert command("/voices quotes off") == Choose(quotes=False)
+        assert isinstance(understand("/block @dora.example", START), Moderate)
+        assert refused("/remove") == "Write it as /remove name."
 
     def test_nick(self) -> None:
         assert understand("/nick bob", START) == Ask(Rename(nick="bob"), "You are bob now.")

@@ -6,13 +6,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from meet.events import (
+    Chosen,
     Closed,
     Entry,
     Event,
     Extended,
+    Followed,
     Forgotten,
     Joined,
     Left,
+    Noted,
     Opened,
     Position,
     Renamed,
@@ -22,6 +25,7 @@ from meet.events import (
 )
 from meet.interfaces import Here, IFormat, Status
 from meet.line.formats import LineFormat
+from meet.posts import Provenance
 
 AT = "2026-11-24T14:05:09.120Z"
 ANN = {"at": AT, "by": "p1", "nick": "ann"}
@@ -77,3 +81,17 @@ class FormatTests(SynchronousTestCase):
 
     def test_whether_lines_are_taken(self) -> None:
         assert LineFormat("\r\n").status("algebra", Status(True, "Not now.")) == b"-- Not now.\r\n"
+
+
+class VoicesTests(SynchronousTestCase):
+    def test_a_voice_from_outside_is_one_line(self) -> None:
+        post = Provenance(id="9", handle="dora.example", at=AT, link="https://l/9", warning="cats")
+        said = Said(at=AT, by="bluesky:1", nick="Dora", via="bluesky", text="two\nlines", post=post)
+        assert told(said)[5:] == " <@dora.example via bluesky> [cats] two lines https://l/9\n"
+
+    def test_what_is_followed_and_is_to_know(self) -> None:
+        assert told(Followed(at=AT, by="1", nick="ann", words=("#a", "@b"))) == "-- ann lets the room follow #a @b\n"
+        assert told(Followed(at=AT, by="1", nick="ann")) == "-- ann lets the room follow nothing outside\n"
+        chosen = Chosen(at=AT, by="1", nick="ann", reposts=False, quotes=True, sensitive=False, paused=True)
+        assert told(chosen) == "-- ann has set voices from outside: paused\n"
+        assert told(Noted(at=AT, via="bluesky", text="More came.")) == "-- bluesky: More came.\n"

@@ -1,3 +1,5 @@
+from meet.commands import Relay
+from meet.posts import Media, Post
 from tests.web.case import WebCase
 
 
@@ -215,3 +217,67 @@ class Asks(WebCase):
         answer = await self.ask("POST", "/api/v1/rooms/algebra/says", {"text": "x"}, self.ann)
         self.assertEqual((answer.status, answer.json["code"]), (500, "internal"))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Voices(WebCase):
+    async def setUp(self):
+        await super().setUp()
+        key = await self.open()
+        self.ann = (await self.join("ann", host_key=key))["token"]
+
+    async def asked(self, token, **wish):
+        return await self.ask("POST", "/api/v1/rooms/algebra/asks", wish, token)
+
+    async def test_a_host_says_what_comes_in_and_everybody_may_know(self):
+        self.assertEqual((await self.asked(self.ann, ask="follow", words=["#PyCon"])).status, 200)
+        self.assertEqual((await self.asked(self.ann, ask="choose", paused=True)).status, 200)
+        self.assertEqual((await self.asked(self.ann, ask="block", author="bluesky:1", name="Dora")).status, 200)
+        room = (await self.ask("GET", "/api/v1/rooms/algebra")).json["room"]
+        self.assertEqual((room["follows"], room["paused"], room["quotes"]), (["#pycon"], True, True))
+        welcome = await self.join("ann", token=self.ann)
+        self.assertEqual(welcome["blocked"], [["bluesky:1", "Dora"]])
+        self.assertNotIn("blocked", await self.join("bob"))
+
+    async def test_what_is_wrong_is_refused(self):
+        bob = (await self.join("bob"))["token"]
+        self.assertEqual((await self.asked(bob, ask="follow", words=["#a"])).json["code"], "not-host")
+        for wish in ({"ask": "follow", "words": "#a"}, {"ask": "follow"}, {"ask": "choose", "paused": 1}):
+            self.assertEqual((await self.asked(self.ann, **wish)).json["code"], "bad-input")
+
+    async def test_a_removed_line_is_told_and_shown_no_more(self):
+        at = await self.say(self.ann, "xyzzy")
+        self.assertEqual((await self.asked(self.ann, ask="remove", position=at)).status, 200)
+        entries = (await self.ask("GET", "/api/v1/rooms/algebra/entries")).json
+        self.assertEqual([event["kind"] for _, event in entries], ["removed"])
+        for page in ("/algebra", "/algebra/transcript", "/algebra/transcript.txt"):
+            self.assertNotIn("xyzzy", (await self.ask("GET", page)).text)
+
+    async def test_a_voice_from_outside_is_a_card_that_loads_nothing(self):
+        await self.asked(self.ann, ask="follow", words=["#pycon"])
+        post = Post(
+            source="bluesky",
+            id="9",
+            author="1",
+            name="Dora <b>",
+            handle="dora.example",
+            at="2026-11-24T14:00:00.000Z",
+            text="two\nlines https://a.example/b",
+            link="https://bsky.example/9",
+            media=(Media(link="https://bsky.example/picture", about="A cat"),),
+            warning="cats",
+        )
+        await self.house.hub.ask("algebra", "source:bluesky", Relay(post=post))
+        page = (await self.ask("GET", "/algebra")).text
+        for words in (
+            "Dora &lt;b&gt;",
+            "@dora.example",
+            "<summary>cats</summary>",
+            '<a href="https://a.example/b"',
+            "View on Bluesky",
+            '<a href="https://bsky.example/picture"',
+            'datetime="2026-11-24T14:00:00.000Z"',
+        ):
+            self.assertIn(words, page)
+        self.assertNotIn("<img", page)
+        text = (await self.ask("GET", "/algebra/transcript.txt")).text
+        self.assertIn("<@dora.example via bluesky> two lines https://a.example/b https://bsky.example/9\n", text)

@@ -5,6 +5,9 @@
 
 import { by_id, clock_time, day_key, day_words, element, hue, linked, listed, plural } from "./words.js";
 
+import { post_time, voice } from "./voice.js";
+
+const AWAY = "meet:away";
 const RUN = 180000;
 const MOST = 600;
 const KEPT = 400;
@@ -25,11 +28,14 @@ export class Log {
   #new = 0;
   #unread = 0;
   #stuck = true;
+  #away = new Set(JSON.parse(localStorage.getItem(AWAY) || "[]"));
   #exhausted = false;
   #loading = false;
 
-  /** `is_me(id)` says whose lines are one's own; `older(position)` resolves with a page of entries. */
-  constructor({ title, last, is_me, older }) {
+  /** `is_me(id)` says whose lines are one's own; `older(position)` resolves with a page of entries.
+      `tools(line)` gives the buttons that a host has for a line. */
+  constructor({ title, last, is_me, older, tools }) {
+    this.tools = tools;
     this.title = title;
     this.last = last;
     this.is_me = is_me;
@@ -54,13 +60,37 @@ export class Log {
     this.#append(line);
     this.#gathered = null;
     if (!line.classList.contains("mine")) {
-      this.#speak(`${event.nick}: ${event.text}`);
+      if (!line.hidden) this.#speak(`${event.nick}: ${event.text}`);
       if (document.hidden) this.#unread += 1;
       if (!this.#stuck) this.#new += 1;
     }
     this.#count();
     if (this.#stuck) this.#trim();
     return true;
+  }
+
+  /** The line of that number is to be seen no more. */
+  remove(number) {
+    for (const line of this.#lines()) if (sequence(line.dataset.position) === number) line.remove();
+    this.#settle();
+  }
+
+  /** The sources whose voices stand here. */
+  sources() {
+    return [...new Set([...this.#list.querySelectorAll(".voice")].map((line) => line.dataset.via))].sort();
+  }
+
+  is_away(via) {
+    return this.#away.has(via);
+  }
+
+  /** Show or leave out what comes from `via`, in this browser alone. */
+  look_away(via, away) {
+    if (away) this.#away.add(via);
+    else this.#away.delete(via);
+    localStorage.setItem(AWAY, JSON.stringify([...this.#away]));
+    this.#settle();
+    if (this.#stuck) this.bottom();
   }
 
   /** Note an entry that is shown in another way. */
@@ -171,8 +201,14 @@ export class Log {
   #made(position, event) {
     const line = element("li", "line");
     Object.assign(line.dataset, { position, by: event.by, nick: event.nick, via: event.via, at: event.at });
-    line.append(element("p", "text"));
-    line.lastChild.append(linked(event.text));
+    if (event.post) {
+      line.classList.add("voice");
+      line.dataset.source = event.via;
+      line.append(...voice(event));
+    } else {
+      line.append(element("p", "text"));
+      line.lastChild.append(linked(event.text));
+    }
     this.#seen.add(position);
     return line;
   }
@@ -220,7 +256,17 @@ export class Log {
 
   /** Give `line` its looks: whose it is, and whether it begins a run after `before`. */
   #dress(line, before, apart) {
-    const { nick, via, at, by } = line.dataset;
+    const { nick, via, at, by, source } = line.dataset;
+    for (const old of line.querySelectorAll(".tools")) old.remove();
+    const tools = this.tools(line);
+    if (tools) line.append(tools);
+    if (source) {
+      line.classList.add("first");
+      const time = line.querySelector(".when time");
+      if (time) time.textContent = post_time(new Date(time.dateTime));
+      line.hidden = this.#away.has(via);
+      return;
+    }
     const mine = this.is_me(by);
     const now = new Date(at);
     const then = before ? new Date(before.dataset.at) : null;

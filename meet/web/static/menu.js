@@ -1,10 +1,11 @@
 /* The menu: another nick, leaving, and what a host may do. */
 
 import { Refused, call, home } from "./http.js";
+import { equip_voices } from "./voices.js";
 import { by_id, show } from "./words.js";
 
 /** Let the menu work, with the parts of the room's page. */
-export function equip({ ask, me, nicks, remember, present, panel, link, api, page }) {
+export function equip({ ask, me, nicks, remember, present, panel, link, api, page, log, state, follow }) {
   const post = (body) => call("POST", `${api}/asks`, { token: me().token, body });
 
   by_id("rename").addEventListener("submit", (event) => {
@@ -31,11 +32,11 @@ export function equip({ ask, me, nicks, remember, present, panel, link, api, pag
     else location.assign(home);
   });
 
-  async function rule(body) {
+  async function rule(body, fold = true) {
     show(by_id("host-reason"), "");
     try {
       await post(body);
-      panel.fold();
+      if (fold) panel.fold();
     } catch (error) {
       show(by_id("host-reason"), error instanceof Refused ? error.detail : "There is no connection now. Try again in a moment.");
     }
@@ -49,4 +50,6 @@ export function equip({ ask, me, nicks, remember, present, panel, link, api, pag
   by_id("close").addEventListener("click", () => {
     if (confirm("Close the room for everybody? Nothing can be said after that.")) rule({ ask: "close" });
   });
+
+  follow(equip_voices({ rule: (body) => rule(body, false), state, log }));
 }

@@ -8,7 +8,8 @@ import { Refused, call, home } from "./http.js";
 import { Link } from "./link.js";
 import { Log } from "./log.js";
 import { Panel } from "./panel.js";
-import { apart, by_id, day_time, kept_until, show } from "./words.js";
+import { source_name } from "./voice.js";
+import { apart, by_id, day_time, element, kept_until, show } from "./words.js";
 
 const page = by_id("room").dataset;
 const room = page.room;
@@ -29,6 +30,27 @@ let gone = page.gone;
 const grace = new Date(gone) - new Date(ends);
 const after_grace = (end) => new Date(new Date(end).getTime() + grace).toISOString();
 
+// What the room follows outside, and who is blocked.
+const outside = { follows: [], reposts: false, quotes: true, sensitive: false, paused: false, blocked: new Map() };
+let outside_changed = () => {};
+
+/** What a host may do to one line. */
+function tools(line) {
+  if (!me?.host || closed) return null;
+  const { position, by, nick, source } = line.dataset;
+  const row = element("p", "tools");
+  const asks = [["Remove", { ask: "remove", position }]];
+  if (source) asks.push(["Block", { ask: "block", author: by, name: nick }]);
+  for (const [text, body] of asks) {
+    const button = element("button", "tool", text);
+    button.type = "button";
+    button.setAttribute("aria-label", `${text}: ${nick}`);
+    button.addEventListener("click", () => call("POST", `${api}/asks`, { token: me.token, body }).catch((error) => show(by_id("reason"), error.detail || "There is no connection now.")));
+    row.append(button);
+  }
+  return row;
+}
+
 // One's own coming and going is no news, under any nick that one had here.
 const nicks = new Set(me ? [me.nick] : []);
 
@@ -45,6 +67,7 @@ const log = new Log({
   title: page.title,
   last: page.last,
   is_me: (id) => me?.id === id,
+  tools,
   older: async (before) => (await call("GET", `${api}/entries?${new URLSearchParams({ before, count: "100" })}`, { token: me?.token })).json,
 });
 const panel = new Panel({ count: Number(page.people), ends, nick: () => me?.nick, ask_names: () => link.ask({ ask: "who" }) });
@@ -74,6 +97,7 @@ function welcome(message) {
   const fresh = !log.last;
   if (me && message.you) remember({ ...message.you, token: message.token || me.token });
   settings(message.room);
+  if (message.blocked) outside.blocked = new Map(message.blocked);
   gone = message.gone || gone;
   if (message.resumed || fresh || message.entries.length === 0) for (const [position, event] of message.entries) heard(position, event);
   else {
@@ -94,6 +118,7 @@ function settings(now) {
   if (now.title !== undefined) retitle(now.title || room);
   ends = now.ends || ends;
   composer.limit = now.limit || composer.limit;
+  for (const name of ["follows", "reposts", "quotes", "sensitive", "paused"]) outside[name] = now[name] ?? outside[name];
   panel.closes(ends);
   if (now.closed) shut(now.closed === true ? "time" : now.closed);
 }
@@ -124,6 +149,22 @@ function heard(position, event) {
     panel.closes(ends);
     promise();
     log.tell(`The room now closes ${day_time(new Date(ends))}`);
+  } else if (event.kind === "removed") {
+    log.remove(event.number);
+  } else if (event.kind === "followed") {
+    outside.follows = event.words ?? [];
+    log.tell(outside.follows.length ? `${apart(event.nick)} lets posts with ${outside.follows.join(" ")} come in` : `${apart(event.nick)} lets no more posts come in`);
+    outside_changed();
+  } else if (event.kind === "chosen") {
+    if (event.paused !== outside.paused) log.tell(event.paused ? "Posts from outside are paused" : "Posts from outside come in again");
+    for (const name of ["reposts", "quotes", "sensitive", "paused"]) outside[name] = event[name];
+    outside_changed();
+  } else if (event.kind === "blocked") {
+    if (event.lifted) outside.blocked.delete(event.author);
+    else outside.blocked.set(event.author, event.name);
+    outside_changed();
+  } else if (event.kind === "noted") {
+    if (!event.hosts || me?.host) log.tell(`${source_name(event.via)}: ${event.text}`);
   } else if (event.kind === "closed") {
     gone = after_grace(event.at);
     shut(event.because);
@@ -268,7 +309,7 @@ by_id("enter").addEventListener("submit", (event) => {
 });
 
 // The menu and sharing are fetched when they are first opened.
-const sheets = { ask: asking, me: () => me, nicks, remember, present, panel, link, api, page };
+const sheets = { ask: asking, me: () => me, nicks, remember, present, panel, link, api, page, log, state: () => outside, follow: (draw) => (outside_changed = draw) };
 by_id("menu").addEventListener("toggle", async () => (await import("./menu.js")).equip(sheets), { once: true });
 by_id("share").addEventListener("toggle", async () => (await import("./share.js")).equip(), { once: true });
 

@@ -8,7 +8,7 @@ for (const day of document.querySelectorAll(".day")) day.remove();
 let before = "";
 for (const line of document.querySelectorAll(".line")) {
   const when = new Date(line.dataset.at);
-  for (const time of line.querySelectorAll("time")) time.textContent = clock_time(when);
+  for (const time of line.querySelectorAll(":scope > time, .head > time")) time.textContent = clock_time(when);
   if (day_key(when) !== before) line.before(element("li", "day", day_words(when)));
   before = day_key(when);
 }

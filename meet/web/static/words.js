@@ -36,6 +36,8 @@ export function day_words(when, now = new Date()) {
   return when.getFullYear() === now.getFullYear() ? date.format(when) : long_date.format(when);
 }
 
+export const date_words = (when) => (when.getFullYear() === new Date().getFullYear() ? date.format(when) : long_date.format(when));
+
 /** A moment to come: 15:10, Tue 15:10, or 3 Dec 2026 15:10. */
 export function day_time(when, now = new Date()) {
   if (day_key(when) === day_key(now)) return clock_time(when);
