@@ -186,9 +186,9 @@ class Hub:
         """Decide ``command`` and publish what comes of it; fires once it was heard.  Raises `Refused`."""
         event = feed.room.decide(command, who, self._clock.seconds())
         body = encode(event)
-        under, key, forget, ruling, claim, once = feed.room.guards(event)
+        under, key, forget, ruling, claim, once, erase = feed.room.guards(event)
         published = self._broker.publish(
-            feed.name, body, under=under, key=key, forget=forget, ruling=ruling, claim=claim, once=once
+            feed.name, body, under=under, key=key, forget=forget, ruling=ruling, claim=claim, once=once, erase=erase
         )
         return published.addCallback(self._until, feed.name, body, once)
 
