@@ -33,8 +33,9 @@ HEALTH = "tcp:8081:interface=127.0.0.1"
 UNIX = "unix"
 """The word of ``trust`` for whoever comes by a UNIX socket, which has no address."""
 
-SECRETS = ("token", "secret", "password", "key")
-"""Settings of sources that stand in no place that others can read."""
+SECRETS = ("token", "tokens", "secret", "password", "key")
+"""What is no setting of a source, and stands in no place that others can read: a source takes it from a file, or
+from a variable of the environment, by itself."""
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -296,6 +297,8 @@ def _settings(
             for name, value in environment.items()
             if name.startswith(prefix)
         }
+        for secret in SECRETS:
+            found.pop(secret, None)
         settings[word] = {**file.get(word, {}), **found, **given.get(word, {})}
     return settings
 

@@ -196,7 +196,7 @@ class Sources(SynchronousTestCase):
             configure({"follow": "twitter"}, file='[source.twitter]\ntoken = "s"')
         assert str(wrong.exception) == told.format("in the configuration file")
         found = configure({"follow": "twitter"}, environment={"MEET_SOURCE_TWITTER_TOKEN": "xyzzy"})
-        assert found.sources == {"twitter": {"token": "xyzzy"}}
+        assert found.sources == {"twitter": {}}
         assert "xyzzy" not in repr(found)
 
     def test_what_is_wrong_is_said_in_a_sentence(self) -> None:

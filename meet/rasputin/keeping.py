@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from meet.events import Closed, Event, Extended, Forgotten, Opened, Renewed, Retitled, Said
+from meet.events import Closed, Event, Extended, Forgotten, Opened, Removed, Renewed, Retitled, Said
 from meet.moments import seconds
 from meet.rasputin.models import Line, Room, SetAside, Told
 from meet.rasputin.observing import Heard
@@ -36,6 +36,8 @@ def keep(heard: Heard) -> None:
                     "text": said.text,
                 },
             )
+        case Removed() as removed if removed.number < heard.position.seq:
+            Line.objects.filter(room__name=heard.room, room__epoch=heard.position.epoch, number=removed.number).delete()
         case Retitled() as retitled:
             _change(heard, retitled, title=retitled.title[:200])
         case Extended() as extended:
