@@ -55,6 +55,9 @@ def forget_told(heard: Heard) -> None:
         case Forgotten():
             Told.objects.filter(room=heard.room, epoch=heard.position.epoch).delete()
             SetAside.objects.filter(room=heard.room, epoch=heard.position.epoch).delete()
+        case Removed() as removed if removed.number < heard.position.seq:
+            place = {"room": heard.room, "epoch": heard.position.epoch, "number": removed.number}
+            SetAside.objects.filter(**place).delete()
         case Renewed() as renewed:
             for model in (Told, SetAside):
                 former = model.objects.filter(room=heard.room, epoch__in=(renewed.was, *renewed.before))

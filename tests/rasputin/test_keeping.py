@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meet.commands import Extend, Retitle
+from meet.commands import Extend, Remove, Retitle
 from meet.events import Position, Renewed, Said
 from meet.rasputin.models import Line, Room, SetAside, Told
 from meet.rasputin.observing import Heard
@@ -56,6 +56,20 @@ class Keeping(RasputinTestCase):
         self.deliver()
         assert [model.objects.count() for model in (Room, Line, SetAside)] == [0, 0, 0]
         assert Told.objects.filter(room="algebra").count() == 0
+
+    def test_a_line_that_a_host_removes_is_deleted_and_so_is_what_could_not_be_told_of_it(self) -> None:
+        from meet.commands import Join
+
+        self.open("algebra")
+        self.happens("algebra", Join(nick="ann", via="web", host_key="key"), "ann")
+        self.said("algebra", "bob", "rude")
+        self.said("algebra", "bob", "kind")
+        number = Line.objects.get(text="rude").number
+        epoch = Room.objects.get().epoch
+        SetAside.objects.create(room="algebra", epoch=epoch, number=number, body="rude", receiver="x")
+        self.happens("algebra", Remove(number=number), "ann")
+        assert self.lines() == ["kind"]
+        assert SetAside.objects.count() == 0
 
     def test_a_room_that_goes_on_in_another_log_is_one_room_and_nothing_is_told_twice(self) -> None:
         tell(line("one", Position("old", 2)), keep=True)
