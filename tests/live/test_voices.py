@@ -1,0 +1,64 @@
+"""One room that follows a hashtag on X, Mastodon and Bluesky at once, each played by its stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.live.browser import Browser
+from tests.live.server import Meet
+from tests.servers.program import until
+
+
+def test_posts_of_all_three_stand_beside_what_people_say(tmp_path: Path, closing: Callable[[Any], Any]) -> None:
+    pictures = Path(os.environ.get("MEET_PICTURES", tmp_path))
+    outside = subprocess.Popen(
+        [sys.executable, "-m", "tests.standins", str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    try:
+        assert outside.stdout is not None
+        settings = json.loads(outside.stdout.readline())
+        options = ["--follow", ",".join(settings)]
+        for source, chosen in settings.items():
+            for name, value in chosen.items():
+                options += ["--source", f"{source}.{name}={value}"]
+        meet = Meet(tmp_path / "meet", *options, irc=False, line=False).start()
+        try:
+            _follow(meet, closing, pictures)
+        finally:
+            meet.stop()
+    finally:
+        outside.kill()
+        outside.communicate()
+
+
+def _follow(meet: Meet, closing: Callable[[Any], Any], pictures: Path) -> None:
+    key = meet.open("pycon", title="PyCon, hall 1")
+    _, host = meet.call("POST", "/api/v1/rooms/pycon/sessions", {"nick": "nora", "host_key": key})
+    asked = {"ask": "follow", "words": ["#pycon"]}
+    assert meet.call("POST", "/api/v1/rooms/pycon/asks", asked, host["token"])[0] == 200
+    said = {"text": "Ours stand between them, as always."}
+    assert meet.call("POST", "/api/v1/rooms/pycon/says", said, host["token"])[0] == 201
+
+    def doors() -> list[str]:
+        _, entries = meet.call("GET", "/api/v1/rooms/pycon/entries")
+        return [event["via"] for _, event in entries if event["kind"] == "said"]
+
+    until(lambda: {"twitter", "mastodon", "bluesky", "api"} <= set(doors()), lambda: f"all to be heard: {doors()}", 20)
+    _, entries = meet.call("GET", "/api/v1/rooms/pycon/entries")
+    posts = [(event["via"], event["post"]["id"]) for _, event in entries if event.get("post")]
+    assert len(posts) == len(set(posts)), "none is there twice"
+    for width, height in ((1280, 900), (375, 760)):
+        page = closing(Browser(meet, width=width, height=height))
+        page.go("/pycon")
+        page.join(f"Mia{width}")
+        for source in ("X", "Mastodon", "Bluesky"):
+            until(lambda page=page, source=source: source in page.text(), f"a post of {source} on the page")
+        page.picture(pictures / f"voices-{width}.png")
+        assert not page.wide()
+        assert page.complaints() == []
