@@ -7,7 +7,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meet.commands import Command, Join, Leave, Open, Say
 from meet.limits import Limits
+from meet.posts import Post
 from meet.room import Room
+
+POST = Post(source="x", id="1", author="7", name="Ann", handle="ann", at="", text="hi", link="https://x.example/1")
+OF_POSTS = {
+    "number": 1,
+    "words": ("#a",),
+    "author": "x:7",
+    "source": "x",
+    "post": POST,
+    "day": "2026-11-24",
+    "count": 1,
+}
 
 
 class Commands(SynchronousTestCase):
@@ -27,7 +39,7 @@ class Commands(SynchronousTestCase):
         kinds = set(Command.__subclasses__())
         assert Open in kinds
         for kind in kinds - {Open}:
-            values = {"nick": "Ann", "via": "web", "text": "hi", "title": "A", "ends": 0.0, "host": False}
+            values = {"nick": "Ann", "via": "web", "text": "hi", "title": "A", "ends": 0.0, "host": False, **OF_POSTS}
             command = kind(**{name: values[name] for name in kind.__struct_fields__ if name in values})
             with pytest.raises(Exception, match="There is no room algebra"):
                 Room("algebra", Limits()).decide(command, "id-ann", 0.0)

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from meet.errors import Unavailable
-from meet.events import Closed, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
+from meet.events import Closed, Extended, Forgotten, Opened, Position, Presence, Removed, Renewed, Retitled
 from meet.export import read_row, row
 from meet.interfaces import Found, IStore, Kept, Record
 from meet.look import Look, Numbered
@@ -168,6 +168,12 @@ class Notebook:
                 for former in {event.was, *event.before} - {epoch}:
                     logs[log] = logs.pop((room, former), {}) | logs[log]
                     graves[room, former] = now
+        for theirs in logs.values():
+            removals = ((seq, decode_event(body)) for seq, body in theirs.items() if kind_of(body) == "removed")
+            removed = {it.number for seq, it in removals if isinstance(it, Removed) and it.number < seq}
+            for number in [number for number in removed & theirs.keys() if kind_of(theirs[number]) in TALK]:
+                del theirs[number]
+                rewrite = True
         if rewrite or graves.keys() != self._graves.keys():
             # A word that is forgotten may stand in no file: the notebook is written anew.
             self._write_anew(logs, graves)

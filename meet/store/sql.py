@@ -37,7 +37,7 @@ from meet.store.thread import Threads
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-_TRIES = 5  # of a transaction that another one was in the way of
+_TRIES = 20  # of a transaction that another one was in the way of
 _PATIENCE = 10.0  # seconds that somebody who reads waits; what is recorded is waited for
 
 _T = TypeVar("_T")

@@ -42,9 +42,12 @@ def events(kinds: Iterable[type[Event]]) -> dict[str, Schema]:
     _, made = msgspec.json.schema_components(tuple(kinds), ref_template=f"#{_AT}{{name}}")
     for schema in made.values():
         schema["description"] = plain(schema["description"])
-        schema["properties"]["at"] = MOMENT
-    named = [ref(name) for name in made]
-    known = [schema["properties"]["kind"]["enum"][0] for schema in made.values()]
+        if "at" in schema["properties"]:
+            schema["properties"]["at"] = MOMENT
+    # The others are what events consist of.
+    kindly = {name: schema["properties"]["kind"] for name, schema in made.items() if "kind" in schema["required"]}
+    named = [ref(name) for name in kindly]
+    known = [kind["enum"][0] for kind in kindly.values()]
     newer = {
         "type": "object",
         "description": "A kind that came with a newer version: pass over it.",
@@ -88,6 +91,17 @@ REF: Schema = {
     "description": "The asker's own mark for a line: asked again with the same one, it is said once.",
 }
 NICKS: Schema = {"type": "array", "items": TEXT}
+WORDS: Schema = {
+    "type": "array",
+    "items": TEXT,
+    "description": "Hashtags (#pycon) and authors (@speaker) that are followed elsewhere.",
+}
+CHOICES: dict[str, Schema] = {
+    "reposts": {"type": "boolean", "description": "Whether posts that repeat others come in."},
+    "quotes": {"type": "boolean", "description": "Whether posts that quote others come in."},
+    "sensitive": {"type": "boolean", "description": "Whether posts that are marked as sensitive come in."},
+    "paused": {"type": "boolean", "description": "Whether no posts come in at all for the time being."},
+}
 
 OBJECTS: dict[str, Schema] = {
     "Position": {"type": "string", "pattern": POSITION, "description": "epoch.number; numbers grow within an epoch."},
@@ -106,6 +120,8 @@ OBJECTS: dict[str, Schema] = {
             "ends": MOMENT,
             "limit": {"type": "integer", "minimum": 1, "description": "Characters in a line."},
             "closed": {"type": "boolean"},
+            "follows": WORDS,
+            **CHOICES,
         }
     ),
     "People": object_of({"count": COUNT, "names": NICKS}, "names"),
@@ -130,7 +146,13 @@ OBJECTS: dict[str, Schema] = {
             "entries": {"type": "array", "items": ref("Entry")},
             "keeps": TEXT,
             "gone": MOMENT,
+            "blocked": {
+                "type": "array",
+                "description": "For hosts: each author of whom nothing comes in, as id and name.",
+                "items": {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2},
+            },
         },
+        "blocked",
         "you",
         "token",
         "entries",
@@ -187,6 +209,11 @@ ASKS: dict[str, Schema] = {
     "Extend": ask("extend", LIFE, "hours", "ends"),
     "Close": ask("close", {}),
     "Leave": ask("leave", {}),
+    "Remove": ask("remove", {"position": ref("Position")}),
+    "Follow": ask("follow", {"words": WORDS}),
+    "Choose": ask("choose", CHOICES, *CHOICES),
+    "Block": ask("block", {"author": TEXT, "name": TEXT}, "name"),
+    "Unblock": ask("unblock", {"author": TEXT}),
     "Who": ask("who", {}),
     "Beat": ask("beat", {}),
 }

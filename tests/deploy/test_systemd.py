@@ -6,9 +6,11 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,8 +98,8 @@ class Unit:
     def start(self) -> None:
         """Start it and come back when it says that it is ready, as ``systemctl`` does for Type=notify."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        path = self._folder / "notify"
-        path.unlink(missing_ok=True)
+        # The name of a socket has 107 bytes at most, and a test's folder may have as many.
+        path = Path(tempfile.mkdtemp(prefix="meet-", dir="/tmp")) / "notify"
         notify.bind(str(path))
         notify.settimeout(PATIENCE)
         # Descriptors begin at 3, and the number of the process is known only to itself.
@@ -121,6 +123,7 @@ class Unit:
             raise AssertionError(self.log.read_text()) from None
         finally:
             notify.close()
+            shutil.rmtree(path.parent)
 
     def stop(self) -> int:
         assert self.process is not None

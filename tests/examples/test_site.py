@@ -91,6 +91,7 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
             Process(
                 *("--broker", redis.url, "--data", str(folder / "data"), "--trust", "127.0.0.1"),
                 *("--http", f"tcp:{meet_port}:interface=127.0.0.1", "--irc", "", "--line", ""),
+                *("--limit", "says-per-participant=0"),
             )
         )
         environment = {

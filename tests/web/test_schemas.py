@@ -54,7 +54,15 @@ class Events(SynchronousTestCase):
         assert "`via`" in events([Joined])["Joined"]["description"]
 
     def test_every_ask_is_one(self) -> None:
-        given = {"text": "hi", "nick": "ann", "title": "A", "hours": 2}
+        given = {
+            "text": "hi",
+            "nick": "ann",
+            "title": "A",
+            "hours": 2,
+            "position": "k3q.2",
+            "words": ["#a"],
+            "author": "x:7",
+        }
         for schema in ASKS.values():
             (name,) = schema["properties"]["ask"]["enum"]
             frame = {"ask": name, "ref": "7", **{key: given[key] for key in given if key in schema["properties"]}}

@@ -89,7 +89,7 @@ class Journal:
         self._ready: dict[int, None] = {}
         self._told = 0
         self._stopped = False
-        self._observation = Observation(observe, self._fetch, self._acknowledge, clock, 0)
+        self._observation = Observation(observe, self._fetch, self._acknowledge, clock, 0, gather=0)
 
     def start(self) -> Deferred[None]:
         """Take our share, and tell what is in it.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -209,5 +209,6 @@ class Standing:
             self.log.failure("A pulse was refused", failure)
 
     def _not_told(self, failure: Failure) -> None:
-        if failure.check(Unavailable) is None:
+        # Who ends in the middle of it is found to be gone by others.
+        if failure.check(Unavailable, CancelledError) is None:
             self.log.failure("Redis could not be told what is given up", failure)
