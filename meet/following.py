@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredSemaphore, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,11 +28,10 @@ from meet.errors import Refused, Unavailable
 from meet.events import Blocked, Chosen, Closed, Entry, Followed, Forgotten
 from meet.followed import FollowedRoom
 from meet.hub import Hub
-from meet.interfaces import IAudience, IBroker, ISource, Record, Stop
+from meet.interfaces import IAudience, IBroker, ISource, Record
 from meet.limits import Limits
 from meet.posts import Post, author_id
-from meet.recorder import Following as JournalFollowing
-from meet.recorder import pause
+from meet.recorder import FollowingInTurn, pause
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -72,13 +70,13 @@ def source_for(word: str, reactor: Any, settings: Mapping[str, str]) -> ISource:
 
 
 @implementer(IAudience)
-class Follower(JournalFollowing):
+class Follower(FollowingInTurn):
     """What follows one source, if it is this process's turn."""
 
     log = Logger()
 
     def __init__(self, source: ISource, broker: IBroker, hub: Hub, clock: IReactorTime, limits: Limits) -> None:
-        super().__init__(broker, clock, f"source-{source.name}", self._hear)
+        super().__init__(broker, clock, f"source-{source.name}", self._hear, f"source:{source.name}")
         self.source = source
         self.name: str = source.name
         self._hub = hub
@@ -89,34 +87,11 @@ class Follower(JournalFollowing):
         self._words: frozenset[str] = frozenset()
         self._refused: dict[str, str] = {}
         self._looks = DeferredSemaphore(_LOOKS_AT_ONCE)
-        self._at_work = False
         self._started = False
         self._failures = 0
         self._timers: dict[str, IDelayedCall] = {}
-        self._give_up: Stop = _nothing
         self._ending: Deferred[None] = succeed(None)
         hub.follow(self._told)
-
-    def startService(self) -> None:
-        """Take part: follow the source when it is this process's turn."""
-        Service.startService(self)  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
-        self._give_up = self._broker.lease(f"source:{self.name}", self._gained, self._lost)
-
-    def stopService(self) -> Deferred[None]:
-        """Follow it no more; fires when its connection is closed and another may have the turn."""
-        Service.stopService(self)  # type: ignore[no-untyped-call]
-        give_up, self._give_up = self._give_up, _nothing
-        return self._rest().addCallback(lambda _: give_up())
-
-    # The turn.
-
-    def _gained(self) -> None:
-        self._at_work = True
-        self.begin()
-        self._survey()
-
-    def _lost(self) -> None:
-        self._rest().addErrback(self._bug)
 
     def _rest(self) -> Deferred[None]:
         started, self._started = self._started, False
@@ -359,7 +334,3 @@ class Follower(JournalFollowing):
 
     def _bug(self, failure: Failure) -> None:
         self.log.failure("What follows {source} broke", failure, source=self.name)
-
-
-def _nothing() -> Deferred[None]:
-    return succeed(None)

@@ -72,6 +72,14 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     was: str = ""
 
 
+def tag_word(tag: str) -> str:
+    """The word for a ``tag`` without its mark; empty if nobody could follow it."""
+    try:
+        return word(f"#{tag}")
+    except Refused:
+        return ""
+
+
 def author_id(source: str, author: str) -> str:
     """The id under which ``author`` of ``source`` speaks in a room; no participant's has a colon."""
     return f"{source}:{author}"

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,10 +24,10 @@ from meet.commands import Close
 from meet.errors import Refused, Stale, Taken, Unavailable
 from meet.events import Closed, Entry, Extended, Forgotten, Opened, Renewed
 from meet.feed import Feed
-from meet.interfaces import IBroker, Record, Stop
+from meet.interfaces import IBroker, Record
 from meet.limits import Limits
 from meet.moments import HOUR, moment, seconds
-from meet.recorder import Following, pause
+from meet.recorder import FollowingInTurn, pause
 from meet.room import Room
 from meet.wire import decode_event, encode
 
@@ -40,7 +39,7 @@ _STEP_MOST = float(HOUR)  # a longer timer would sleep through a clock that is s
 _STEP_LEAST = 0.001  # a timer may fire the last bit of a float too early
 
 
-class Reaper(Following):
+class Reaper(FollowingInTurn):
     """The durable observer ``reaper`` of every room's end.  Any number may run beside each other,
     and one of them works.
     """
@@ -48,7 +47,7 @@ class Reaper(Following):
     log = Logger()
 
     def __init__(self, broker: IBroker, clock: IReactorTime, limits: Limits) -> None:
-        super().__init__(broker, clock, "reaper", self._hear)
+        super().__init__(broker, clock, "reaper", self._hear, "reaper")
         self._limits = limits
         self._turns = DeferredSemaphore(_LOOKS_AT_ONCE)
         self._timers: dict[str, IDelayedCall] = {}
@@ -59,27 +58,6 @@ class Reaper(Following):
         self._again: dict[str, bool] = {}
         self._looks: set[Deferred[None]] = set()
         self._away = False
-        self._at_work = False
-        self._give_up: Stop = _nothing
-
-    def startService(self) -> None:
-        """Take part: follow the journal and look at every room that there is, when it is this one's turn."""
-        Service.startService(self)  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
-        self._give_up = self._broker.lease("reaper", self._gained, self._lost)
-
-    def stopService(self) -> Deferred[None]:
-        """Forget every moment; fires when the looks under way have ended and another may have the turn."""
-        Service.stopService(self)  # type: ignore[no-untyped-call]
-        give_up, self._give_up = self._give_up, _nothing
-        return self._rest().addCallback(lambda _: give_up())
-
-    def _gained(self) -> None:
-        self._at_work = True
-        self.begin()
-        self._survey()
-
-    def _lost(self) -> None:
-        self._rest().addErrback(self._bug)
 
     def _rest(self) -> Deferred[None]:
         """Do nothing more, for now; fires when the looks under way have ended."""
@@ -213,10 +191,6 @@ class Reaper(Following):
 
     def _bug(self, failure: Failure) -> None:
         self.log.failure("The reaper broke", failure=failure)
-
-
-def _nothing() -> Deferred[None]:
-    return succeed(None)
 
 
 def _matters(record: Record) -> bool:

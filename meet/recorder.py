@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from meet.errors import Unavailable
-from meet.interfaces import IBroker, IStore, Observe, Record
+from meet.interfaces import IBroker, IStore, Observe, Record, Stop
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -90,6 +90,47 @@ class Following(Service):
         self.log.failure("{observer} cannot follow the journal", failure=failure, observer=self._observer)
 
 
+class FollowingInTurn(Following):
+    """A `Following` that any number of processes take part in, and one at a time does, by the lease ``work``."""
+
+    def __init__(self, broker: IBroker, clock: IReactorTime, observer: str, observe: Observe, work: str) -> None:
+        super().__init__(broker, clock, observer, observe)
+        self._work = work
+        self._at_work = False
+        self._give_up: Stop = _nothing
+
+    def startService(self) -> None:
+        """Take part: follow the journal and look at every room that there is, when it is this one's turn."""
+        Service.startService(self)  # type: ignore[no-untyped-call]  # Twisted 26.10 gives it no types
+        self._give_up = self._broker.lease(self._work, self._gained, self._lost)
+
+    def stopService(self) -> Deferred[None]:
+        """Take part no longer; fires when what is under way has ended and another may have the turn."""
+        Service.stopService(self)  # type: ignore[no-untyped-call]
+        give_up, self._give_up = self._give_up, _nothing
+        return self._rest().addCallback(lambda _: give_up())
+
+    def _gained(self) -> None:
+        self._at_work = True
+        self.begin()
+        self._survey()
+
+    def _lost(self) -> None:
+        self._rest().addErrback(self._bug)
+
+    def _survey(self) -> None:
+        """Look at every room."""
+        raise NotImplementedError
+
+    def _rest(self) -> Deferred[None]:
+        """Do nothing more, for now; fires when what is under way has ended."""
+        raise NotImplementedError
+
+    def _bug(self, failure: Failure) -> None:
+        """Something failed that nobody foresaw."""
+        raise NotImplementedError
+
+
 class Recorder(Following):
     """A durable observer: what the journal tells is kept in ``store``.
 
@@ -130,3 +171,7 @@ class Recorder(Following):
 
 def _stop(stop: Callable[[], Deferred[None]] | None) -> Deferred[None]:
     return succeed(None) if stop is None else stop()
+
+
+def _nothing() -> Deferred[None]:
+    return succeed(None)

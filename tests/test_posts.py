@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meet.errors import Refused
-from meet.posts import LONGEST_WORD, word
+from meet.posts import LONGEST_WORD, tag_word, word
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,8 @@ def test_what_is_neither_a_hashtag_nor_an_author_is_refused(typed: str) -> None:
     with pytest.raises(Refused) as refused:
         word(typed)
     assert refused.value.code == "bad-input"
+
+
+def test_a_tag_of_a_post_that_nobody_could_follow_is_no_word() -> None:
+    assert tag_word("PyCon") == "#pycon"
+    assert tag_word("2026") == tag_word("#pycon") == ""

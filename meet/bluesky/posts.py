@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from meet.errors import Refused
 from meet.moments import moment, seconds
-from meet.posts import LONGEST_WORD, Media, Post, word
+from meet.posts import LONGEST_WORD, Media, Post, tag_word
 
 SOURCE = "bluesky"
 """The word that marks these posts."""
@@ -232,10 +231,7 @@ def _tags(record: Any, facets: list[_Facet]) -> frozenset[str]:
 
 @lru_cache(4096)
 def _folded(tag: str) -> str:
-    try:
-        return word(f"#{tag.removeprefix('#')}")
-    except Refused:
-        return ""
+    return tag_word(tag.removeprefix("#"))
 
 
 def _with_links(text: str, facets: list[_Facet]) -> str:

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from meet.errors import Refused
 from meet.mastodon.html import text as text_of
 from meet.moments import moment, seconds
-from meet.posts import Media, Post, word
+from meet.posts import Media, Post, tag_word
 
 SOURCE = "mastodon"
 """The word that marks these posts."""
@@ -84,7 +83,7 @@ def status(told: Any, host: str, words: Collection[str]) -> Status | None:
         repost=repost,
         quote=isinstance(_get(whole, "quote"), dict),
     )
-    has = frozenset(_folded(_text(tag, "name")) for tag in tags) & frozenset(words)
+    has = frozenset(tag_word(_text(tag, "name")) for tag in tags) & frozenset(words)
     return Status(post, has, local, uri, edition)
 
 
@@ -110,13 +109,6 @@ def _media(whole: Any) -> Iterator[Media]:
         kind = _KINDS.get(_text(each, "type"))
         if link and kind:
             yield Media(link=link, kind=kind, about=_text(each, "description")[:1000])
-
-
-def _folded(tag: str) -> str:
-    try:
-        return word(f"#{tag}")
-    except Refused:
-        return ""
 
 
 def _at(text: str) -> float | None:
