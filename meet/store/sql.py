@@ -15,6 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic.util import CommandError
@@ -61,6 +62,7 @@ class SqlStore:
         self._clock = clock
         self._is_file = engine.dialect.name == "sqlite"
         self._threads = Threads(1 if self._is_file else THREADS)
+        self._changing = Lock()
 
     def start(self) -> Deferred[None]:
         """Open the database and bring its tables up to date; fires when it can be used.
@@ -139,7 +141,11 @@ class SqlStore:
         return self._in_time(self._run(look))
 
     def _transaction(self, work: Callable[[Connection], _T]) -> _T:
-        """Do ``work`` in one transaction, again where others were in its way."""
+        """Do ``work`` in one transaction, after those of this process, and again where another one's was in its way."""
+        with self._changing:
+            return self._try(work)
+
+    def _try(self, work: Callable[[Connection], _T]) -> _T:
         for _ in range(_TRIES - 1):
             try:
                 with self._engine.begin() as connection:
