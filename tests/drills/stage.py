@@ -207,8 +207,9 @@ class Stage:
 
     def stored(self) -> list[Line]:
         """What stands in the store, in order; logs that began anew one after the other."""
-        order = {epoch: number for number, epoch in enumerate(self.epochs())}
         rows = self._rows("SELECT epoch, seq, nick, text FROM entries WHERE room = ? AND kind = 'said'")
+        # The logs are asked for after their lines: one may be written down for the first time in between.
+        order = {epoch: number for number, epoch in enumerate(self.epochs())}
         return [(nick, text) for _, _, nick, text in sorted(rows, key=lambda row: (order[row[0]], row[1]))]
 
     def epochs(self) -> list[str]:
