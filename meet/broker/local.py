@@ -26,7 +26,7 @@ from zope.interface import implementer
 from meet.broker.folder import FILE, lock
 from meet.broker.ledger import Ledger, Published
 from meet.broker.log import Left, Log, Written
-from meet.broker.observation import Batch, Observation, there
+from meet.broker.observation import GATHER, Batch, Observation, there
 from meet.broker.scribe import Job, Scribe
 from meet.broker.shelves import Shelves
 from meet.broker.turns import Turns
@@ -283,7 +283,7 @@ class LocalBroker:
             self._scribe.put(Job(lambda log: log.acknowledge(observer, number), _ignore, _ignore))
 
         def begin(after: int) -> None:
-            observation = Observation(observe, fetch, acknowledge, self._clock, after)
+            observation = Observation(observe, fetch, acknowledge, self._clock, after, GATHER)
 
             def stop() -> Deferred[None]:
                 if self._observations.pop(observation, None) and observer not in self._observations.values():

@@ -303,7 +303,8 @@ class Log:
         rows = self._connection.execute(
             "SELECT id, room, epoch, seq, body FROM entries WHERE id > ? ORDER BY id LIMIT ?", (number, count)
         )
-        return [(row[0], Record(row[1], Position(row[2], row[3]), row[4])) for row in rows]
+        records = [(row[0], Record(row[1], Position(row[2], row[3]), row[4])) for row in rows]
+        return Batch(records, len(records) == count)
 
     def acknowledge(self, observer: str, number: int) -> None:
         """``observer`` has taken everything up to ``number``."""

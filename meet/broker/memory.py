@@ -257,7 +257,7 @@ class MemoryBroker:
                 lambda number: records.acknowledge(observer, number),
                 self._clock,
                 records.register(observer),
-                gather=0,
+                0,
             )
             begun.append(observation)
             self._observations.append(observation)

@@ -7,6 +7,7 @@ slow holds up nobody else and no memory; what was not acknowledged is told again
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -28,8 +29,12 @@ GATHER = 1.0
 lines; what comes after a silence is told at once.
 """
 
-Batch = Sequence[tuple[int, Record]]
-"""Records, each with the number by which it is acknowledged, ascending."""
+
+class Batch(NamedTuple):
+    """Records, each with the number by which it is acknowledged, ascending; ``more`` says whether others were there."""
+
+    records: Sequence[tuple[int, Record]]
+    more: bool
 
 
 def there(observer: str) -> Taken:
@@ -54,7 +59,7 @@ class Observation:
         acknowledge: Callable[[int], None],
         clock: IReactorTime,
         after: int,
-        gather: float = GATHER,
+        gather: float,
     ) -> None:
         self._observe = observe
         self._fetch = fetch
@@ -106,24 +111,29 @@ class Observation:
     def _tell(self, batch: Batch) -> None:
         if self._stopped:
             return
-        if not batch:
+        if not batch.records:
             self._busy = False
             if self._woken:
                 self._begin()
             return
         self._telling = True
-        told = maybeDeferred(self._observe, [record for _, record in batch])
-        told.addCallbacks(self._taken, self._again, callbackArgs=(batch[-1][0],))
+        told = maybeDeferred(self._observe, [record for _, record in batch.records])
+        told.addCallbacks(self._taken, self._again, callbackArgs=(batch,))
         told.addErrback(self._broken)
 
-    def _taken(self, result: None, number: int) -> None:
+    def _taken(self, result: None, batch: Batch) -> None:
         self._telling = False
         self._pause = SHORTEST_PAUSE
-        self._after = number
+        self._after = batch.records[-1][0]
         self._gathered = self._clock.seconds() + self._gather
-        self._acknowledge(number)
-        if not self._over():
+        self._acknowledge(self._after)
+        if self._over():
+            return
+        if batch.more:
             self._next()
+        else:
+            # What has come meanwhile gathers, too.
+            self._begin()
 
     def _again(self, failure: Failure) -> None:
         self._telling = False

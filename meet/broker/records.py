@@ -107,7 +107,7 @@ class Records:
     def after(self, number: int, count: int) -> Batch:
         """The oldest ``count`` records above ``number``."""
         numbers = sorted(each for each in self._records if each > number)
-        return [(each, self._records[each]) for each in numbers[:count]]
+        return Batch([(each, self._records[each]) for each in numbers[:count]], len(numbers) > count)
 
     def _sweep(self, numbers: Sequence[int]) -> None:
         acknowledged = min(self._observers.values(), default=self._numbered)

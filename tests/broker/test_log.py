@@ -95,12 +95,12 @@ class Files(SynchronousTestCase):
         self.log.commit()
         self.say(1, b"one", held=False)
         self.log.begin()
-        newest = self.log.after(0, 10)[-1][0]
+        newest = self.log.after(0, 10).records[-1][0]
         self.log.acknowledge("recorder", newest)
         self.log.commit()
         self.log.close()
         self.log = self.opened()
         self.say(2, b"two")
         self.log.begin()
-        self.assertEqual([record.body for _, record in self.log.after(newest, 10)], [b"two"])
+        self.assertEqual([record.body for _, record in self.log.after(newest, 10).records], [b"two"])
         self.log.commit()

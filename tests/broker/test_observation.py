@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.broker.observation import Batch, Observation
+from meet.broker.observation import GATHER, Batch, Observation
 from meet.errors import Unavailable
 from meet.events import Position
 from meet.interfaces import Record
@@ -24,10 +24,10 @@ class Pauses(SynchronousTestCase):
         self.works = False
 
     def observation(self) -> Observation:
-        return Observation(self.observe, self.fetch, self.acknowledged.append, self.clock, 0)
+        return Observation(self.observe, self.fetch, self.acknowledged.append, self.clock, 0, GATHER)
 
     def fetch(self, after: int, count: int) -> Deferred[Batch]:
-        return succeed([(1, RECORD)][after:])
+        return succeed(Batch([(1, RECORD)][after:], False))
 
     def observe(self, records: Sequence[Record]) -> Deferred[None]:
         self.tried.append(self.clock.seconds())
@@ -74,10 +74,10 @@ class Gathering(SynchronousTestCase):
         self.journal: list[tuple[int, Record]] = []
         self.told: list[int] = []
         self.acknowledged: list[int] = []
-        self.observation = Observation(self.observe, self.fetch, self.acknowledged.append, self.clock, 0)
+        self.observation = Observation(self.observe, self.fetch, self.acknowledged.append, self.clock, 0, GATHER)
 
     def fetch(self, after: int, count: int) -> Deferred[Batch]:
-        return succeed(self.journal[after:][:count])
+        return succeed(Batch(self.journal[after:][:count], len(self.journal) > after + count))
 
     def observe(self, records: Sequence[Record]) -> Deferred[None]:
         self.told.append(len(records))
@@ -100,6 +100,24 @@ class Gathering(SynchronousTestCase):
         self.clock.advance(60)
         self.news()
         self.assertEqual((self.told, self.acknowledged), ([1, 10, 1], [1, 11, 12]))
+
+    def test_news_that_comes_while_some_is_told_gathers_too(self) -> None:
+        taking: list[Deferred[None]] = []
+
+        def take_time(records: Sequence[Record]) -> Deferred[None]:
+            self.told.append(len(records))
+            taking.append(Deferred())
+            return taking[-1]
+
+        observation = Observation(take_time, self.fetch, self.acknowledged.append, self.clock, 0, GATHER)
+        self.observation = observation
+        self.news()
+        for _ in range(5):
+            self.news()
+        taking.pop().callback(None)
+        self.assertEqual(self.told, [1])
+        self.clock.advance(1)
+        self.assertEqual(self.told, [1, 5])
 
     def test_a_long_journal_is_told_without_a_break(self) -> None:
         self.news(450)

@@ -21,10 +21,10 @@ class Holding(SynchronousTestCase):
             self.records.add(record(seq), talk=True, held=seq > 1)
 
     def seqs(self, after: int = -(2**62)) -> list[str]:
-        return [str(each.position) for _, each in self.records.after(after, 100)]
+        return [str(each.position) for _, each in self.records.after(after, 100).records]
 
     def take(self) -> None:
-        self.records.acknowledge("recorder", self.records.after(0, 100)[-1][0])
+        self.records.acknowledge("recorder", self.records.after(0, 100).records[-1][0])
 
     def test_what_was_taken_and_is_not_held_is_gone(self) -> None:
         assert self.seqs() == ["k3q.1", "k3q.2", "k3q.3"]
@@ -56,7 +56,7 @@ class Holding(SynchronousTestCase):
     def test_numbers_go_on_after_falling_back(self) -> None:
         saved = self.records.copy()
         self.records.add(record(4), talk=True, held=True)
-        newest = self.records.after(0, 100)[-1][0]
+        newest = self.records.after(0, 100).records[-1][0]
         self.records.fall_back(saved)
         assert self.seqs() == ["k3q.1", "k3q.2", "k3q.3"]
         self.records.add(record(5), talk=True, held=True)

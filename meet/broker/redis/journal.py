@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from meet.broker.observation import Batch, Observation
+from meet.broker.observation import GATHER, Batch, Observation
 from meet.broker.redis.scripts import ACKNOWLEDGE, INHERIT, NEXT, READ, REGISTER
 from meet.broker.redis.servers import Servers, first_of
 from meet.broker.redis.standing import Standing
@@ -39,10 +39,10 @@ class _Shard:
     ``backfill`` says of rooms that are older than the observer up to where it must be told what they
     remember, and ``room`` is the one that is being told; ``pending`` is whether something was told
     and not acknowledged; ``batch`` has the numbers that are being told; ``asked`` is whether Redis is
-    being asked for more.
+    being asked for more; ``emptied`` is whether it had less than it was asked for, since news last gathered.
     """
 
-    __slots__ = ("asked", "backfill", "batch", "number", "pending", "room")
+    __slots__ = ("asked", "backfill", "batch", "emptied", "number", "pending", "room")
 
     def __init__(self, number: int, backfill: dict[str, Position]) -> None:
         self.number = number
@@ -50,7 +50,7 @@ class _Shard:
         self.room = ""
         self.pending = True
         self.batch: list[bytes] = []
-        self.asked = False
+        self.asked = self.emptied = False
 
     @property
     def telling(self) -> bool:
@@ -89,7 +89,7 @@ class Journal:
         self._ready: dict[int, None] = {}
         self._told = 0
         self._stopped = False
-        self._observation = Observation(observe, self._fetch, self._acknowledge, clock, 0, gather=0)
+        self._observation = Observation(observe, self._fetch, self._acknowledge, clock, 0, GATHER)
 
     def start(self) -> Deferred[None]:
         """Take our share, and tell what is in it.
@@ -197,10 +197,18 @@ class Journal:
                 self._away(failed)
             if records:
                 self._told += len(records)
-                return [(self._told, record) for record in records]
+                return Batch([(self._told, record) for record in records], self._more())
             # Of those that had only what need not be told: it is dealt with.
             self._acknowledge(self._told)
-        return []
+        return Batch([], False)
+
+    def _more(self) -> bool:
+        """Whether there is more to read than what has come while this was read."""
+        if any(not self._shards[number].emptied for number in self._ready):
+            return True
+        for shard in self._shards.values():
+            shard.emptied = False
+        return False
 
     def _away(self, failure: Failure) -> None:
         if str(failure.value).startswith("NOGROUP"):
@@ -238,6 +246,7 @@ class Journal:
             return []
         if found or shard.pending:
             self._not_read(shard)
+        shard.emptied = not shard.pending and len(found) < count
         if not found:
             shard.pending = False
         shard.batch = [entry[0] for entry in found]

@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from meet.address import read_address
+from meet.broker.redis import journal
 from meet.broker.redis.broker import RedisBroker
 from meet.errors import Unavailable
 from meet.events import Opened, Said
@@ -127,6 +128,7 @@ class Brokers(TestCase):
     timeout = 60
 
     def setUp(self) -> Any:
+        self.patch(journal, "GATHER", 0)
         self.prefix = "t" + os.urandom(6).hex()
         return Deferred.fromCoroutine(self.begin())
 
@@ -204,6 +206,10 @@ class RedisGround:
     def __init__(self, *words: Any) -> None:
         super().__init__(*words)
         self.dead: list[str] = []
+
+    def setUp(self) -> Any:
+        self.patch(journal, "GATHER", 0)
+        return super().setUp()
 
     @property
     def url(self) -> str:
