@@ -6,6 +6,7 @@ The law: the rest of the store does not ask which database it is; it is asked he
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -64,6 +65,10 @@ def address_of(url: str, data: Path) -> URL:
     if dialect.startswith(("mysql", "mariadb")):
         address = address.update_query_dict({"charset": "utf8mb4"})
     return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
+
+
+# The pool tells of each lost connection by a traceback; what that did to the work is raised, too.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def engine_for(address: URL) -> Engine:

@@ -18,7 +18,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -207,15 +207,15 @@ class Stage:
 
     def stored(self) -> list[Line]:
         """What stands in the store, in order; logs that began anew one after the other."""
-        rows = self._rows("SELECT epoch, seq, nick, text FROM entries WHERE room = ? AND kind = 'said'")
-        # The logs are asked for after their lines: one may be written down for the first time in between.
-        order = {epoch: number for number, epoch in enumerate(self.epochs())}
-        return [(nick, text) for _, _, nick, text in sorted(rows, key=lambda row: (order[row[0]], row[1]))]
+        rows = self._rows("SELECT epoch, seq, kind, nick, text, at FROM entries WHERE room = ?")
+        # By one look: meanwhile a log may begin, or go on as another.
+        order = _oldest_first((row[0], row[5]) for row in rows)
+        said = sorted((order.index(row[0]), *row[1:]) for row in rows if row[2] == "said")
+        return [(nick, text) for _, _, _, nick, text, _ in said]
 
     def epochs(self) -> list[str]:
         """The room's logs, oldest first."""
-        rows = self._rows("SELECT epoch FROM entries WHERE room = ? GROUP BY epoch ORDER BY min(at)")
-        return [epoch for (epoch,) in rows]
+        return _oldest_first(self._rows("SELECT epoch, at FROM entries WHERE room = ?"))
 
     def _rows(self, query: str) -> list[Any]:
         if self.server is not None:
@@ -234,6 +234,14 @@ class Stage:
                 person.leave()
         with self.closing:
             self._stop()
+
+
+def _oldest_first(entries: Iterable[Sequence[str]]) -> list[str]:
+    """The logs of ``entries``, of which each is a log and a moment, by their first moments."""
+    began: dict[str, str] = {}
+    for epoch, at in entries:
+        began[epoch] = min(began.get(epoch, at), at)
+    return sorted(began, key=lambda epoch: began[epoch])
 
 
 _FRONT = """

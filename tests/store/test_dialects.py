@@ -51,3 +51,16 @@ def test_a_missing_driver_is_named_with_what_to_install() -> None:
     address = address_of("mysql+oursql://meet@127.0.0.1/meet", Path("/srv/meet"))
     with pytest.raises(ValueError, match=r"not installed: pip install 'meet\[mysql\]'\.$"):
         engine_for(address)
+
+
+def test_a_connection_that_is_lost_when_it_is_given_back_leaves_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_for(address_of("sqlite:", tmp_path))
+
+    def lose(connection: object) -> None:
+        raise engine.dialect.dbapi.OperationalError("Lost connection to the server")
+
+    monkeypatch.setattr(engine.dialect, "do_rollback", lose)
+    engine.raw_connection().close()
+    assert caplog.records == []

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from meet.broker.observation import GATHER
 from meet.broker.redis.journal import Journal
 from meet.broker.redis.scripts import INHERIT, NEXT, Script
 from meet.broker.redis.standing import Standing
@@ -153,6 +154,7 @@ class Alone(SynchronousTestCase):
         self.share([SHARD], surplus=1)
         self.redis.has("hi")
         assert self.told == [b"hi"]
+        self.clock.advance(GATHER)
         self.redis.has()
         parts = len(self.redis.asked)
         self.share([SHARD], surplus=1)
