@@ -61,6 +61,7 @@ def test_a_connection_that_is_lost_when_it_is_given_back_leaves_no_traceback(
     def lose(connection: object) -> None:
         raise engine.dialect.dbapi.OperationalError("Lost connection to the server")
 
+    engine.connect().close()
     monkeypatch.setattr(engine.dialect, "do_rollback", lose)
     engine.raw_connection().close()
     assert caplog.records == []
