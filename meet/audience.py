@@ -12,22 +12,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from meet.errors import GOODBYES, Goodbye
 from meet.events import Entry
 from meet.interfaces import Here, IFormat, IListener, Status
+from meet.writer import NO_FILE, write_past, writer_of
 
 Told = Entry | Here | Status
 """What listeners are told."""
-
-Hear = Callable[[bytes], None]
-"""A listener's own `heard`."""
 
 Broke = Callable[[str, object], None]
 """Told, while an exception is dealt with, what broke: a sentence, and the thing."""
 
 ENDING = 10
 """Ending a listener's stay costs as much as telling so many."""
+
+
+class Way(Protocol):
+    """How bytes come to one listener: by the `Writer` whose `write` is its `heard`, or by whatever else that is.
+
+    ``file`` is as in `Writer`; what the kernel did not take is left to ``write_on``.
+    """
+
+    file: int
+
+    def write(self, data: bytes) -> None:
+        """Take ``data``."""
+
+    def write_on(self, data: bytes) -> None:
+        """Take ``data``, the rest of what was handed to ``file``."""
+
+
+class _Heard:
+    """The way to a listener whose `heard` is something else."""
+
+    __slots__ = ("file", "write", "write_on")
+
+    def __init__(self, heard: Callable[[bytes], None]) -> None:
+        self.file = NO_FILE
+        self.write = self.write_on = heard
 
 
 @dataclass(slots=True, eq=False)
@@ -37,8 +61,8 @@ class _Round:
     form: IFormat
     data: bytes
     entries: int
-    due: list[Hear]
-    apart: dict[Hear, list[bytes]]
+    due: list[Way]
+    apart: dict[Way, list[bytes]]
     """Who is told something else: less, as they said some of it themselves, or came late."""
 
     reached: int = 0
@@ -64,14 +88,14 @@ class Audience:
         self.room = room
         self.delivered = 0
         self._broke = broke
-        self._by_format: dict[IFormat, dict[IListener, Hear]] = {}
+        self._by_format: dict[IFormat, dict[IListener, Way]] = {}
         self._skipping: dict[str, dict[IListener, None]] = {}
         self._waiting: list[Told] = []
         # Of those who came while something waited: how much of it they are not told.
         self._late: dict[IListener, int] = {}
         self._rounds: list[_Round] = []
         # Who is to be told nothing more of these rounds: they have gone, or know it already.
-        self._done: set[Hear] = set()
+        self._done: set[Way] = set()
         self._goodbye: Goodbye | None = None
 
     def __len__(self) -> int:
@@ -89,7 +113,8 @@ class Audience:
 
     def add(self, listener: IListener) -> None:
         """Tell ``listener`` what is put from now on."""
-        self._by_format.setdefault(listener.format, {})[listener] = listener.heard
+        way = writer_of(listener.heard) or _Heard(listener.heard)
+        self._by_format.setdefault(listener.format, {})[listener] = way
         if listener.skips:
             self._skipping.setdefault(listener.skips, {})[listener] = None
         if self._waiting:
@@ -98,8 +123,8 @@ class Audience:
     def remove(self, listener: IListener) -> bool:
         """Tell ``listener`` nothing more; say whether it listened."""
         listeners = self._by_format.get(listener.format, {})
-        hear = listeners.pop(listener, None)
-        if hear is None:
+        way = listeners.pop(listener, None)
+        if way is None:
             return False
         if not listeners:
             del self._by_format[listener.format]
@@ -110,7 +135,7 @@ class Audience:
                 del self._skipping[listener.skips]
         self._late.pop(listener, None)
         if self._rounds:
-            self._done.add(hear)
+            self._done.add(way)
         return True
 
     def put(self, told: Sequence[Told]) -> None:
@@ -138,17 +163,17 @@ class Audience:
 
     def catch_up(self, listener: IListener) -> None:
         """Tell ``listener`` now what waits for it, before its turn."""
-        hear = self._by_format.get(listener.format, {}).get(listener)
-        if hear is None:
+        way = self._by_format.get(listener.format, {}).get(listener)
+        if way is None:
             return
         pieces: list[bytes] = []
         for each in self._rounds:
-            if each.form == listener.format and hear not in self._done and hear in each.due[each.reached :]:
-                mine = each.apart.get(hear)
+            if each.form == listener.format and way not in self._done and way in each.due[each.reached :]:
+                mine = each.apart.get(way)
                 pieces += [each.data] if mine is None else mine
                 self.delivered += each.entries if mine is None else len(mine)
         if self._rounds:
-            self._done.add(hear)
+            self._done.add(way)
         waiting = self._waiting[self._late.get(listener, 0) :]
         if self._waiting:
             self._late[listener] = len(self._waiting)
@@ -159,19 +184,19 @@ class Audience:
                     self.delivered += bool(pieces[-1])
             data = b"".join(pieces)
             if data:
-                hear(data)
+                way.write(data)
         except Exception:
             self._broken(listener)
 
     def tell_one(self, listener: IListener, told: Told) -> None:
         """Tell ``listener`` alone, at once, if it listens."""
-        hear = self._by_format.get(listener.format, {}).get(listener)
-        if hear is None:
+        way = self._by_format.get(listener.format, {}).get(listener)
+        if way is None:
             return
         try:
             data = _write(listener.format, self.room, told)
             if data:
-                hear(data)
+                way.write(data)
         except Exception:
             self._broken(listener)
 
@@ -212,33 +237,38 @@ class Audience:
                 self._rounds.append(_Round(form, data, entries, list(listeners.values()), own))
 
     def _go_on(self, turn: _Round, most: int) -> int:
-        hears = turn.due[turn.reached : turn.reached + most]
-        count = len(hears)
+        ways = turn.due[turn.reached : turn.reached + most]
+        count = len(ways)
         turn.reached += count
         if turn.reached >= len(turn.due):
             del self._rounds[0]
         if self._done:
-            hears = [hear for hear in hears if hear not in self._done]
+            ways = [way for way in ways if way not in self._done]
         if turn.apart:
-            for hear in [hear for hear in hears if hear in turn.apart]:
-                pieces = turn.apart[hear]
+            for way in [way for way in ways if way in turn.apart]:
+                pieces = turn.apart[way]
                 self.delivered += len(pieces)
                 if pieces:
-                    self._hand((hear,), b"".join(pieces), turn.form)
-            hears = [hear for hear in hears if hear not in turn.apart]
-        self.delivered += len(hears) * turn.entries
-        self._hand(hears, turn.data, turn.form)
+                    self._hand((way,), b"".join(pieces), turn.form)
+            ways = [way for way in ways if way not in turn.apart]
+        self.delivered += len(ways) * turn.entries
+        self._hand(ways, turn.data, turn.form)
         return count
 
-    def _hand(self, hears: Sequence[Hear], data: bytes, form: IFormat) -> None:
-        """The loop that everything else is about: next to nothing but the system call in `Writer.write`."""
-        for hear in hears:
-            try:
-                hear(data)
-            except Exception:
-                listeners = self._by_format.get(form, {})
-                for listener in [each for each, its in listeners.items() if its is hear]:
-                    self._broken(listener)
+    def _hand(self, ways: Sequence[Way], data: bytes, form: IFormat) -> None:
+        """What everything else is about: next to nothing but the system calls in `write_past`."""
+        whole = len(data)
+        taken = write_past([way.file for way in ways], data)
+        if taken.count(whole) == len(ways):
+            return
+        for way, count in zip(ways, taken, strict=True):
+            if count < whole:
+                try:
+                    way.write_on(data[count:])
+                except Exception:
+                    listeners = self._by_format.get(form, {})
+                    for listener in [each for each, its in listeners.items() if its is way]:
+                        self._broken(listener)
 
     def _broken(self, listener: IListener) -> None:
         self._broke("A listener broke and was removed", listener)

@@ -362,7 +362,10 @@ class IListener(Interface):
     skips = Attribute("The id of a participant whose own entries it is not told, or ''.")
 
     def heard(data: bytes) -> None:
-        """Take the entries of one turn, written in its format and joined."""
+        """Take the entries of one turn, written in its format and joined.
+
+        Where it is the `write` of a `meet.writer.Writer` itself, no step is between.
+        """
 
     def ended(goodbye: Goodbye) -> None:
         """Nothing more will be told."""

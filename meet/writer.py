@@ -4,7 +4,8 @@ Fan-out never waits.  While a TCP connection has nothing left to send, a writer 
 to the kernel itself; what the kernel does not take goes to the transport's own buffer, and
 until that is empty everything follows it there.  So the order is the order of writing, the
 transport's own control frames among it, and a line costs one system call for each listener and
-next to nothing else.  Other transports (TLS, a proxy's introduction) always get what is written.
+next to nothing else: `write_past` makes the calls of many one after the other, without a step of
+Python between.  Other transports (TLS, a proxy's introduction) always get what is written.
 
 When the transport's buffer is full it asks us to pause (`IPushProducer`); from then on what is
 still written is counted.  A connection that is too far behind then, or of which the kernel has
@@ -13,8 +14,10 @@ taken nothing for too long, is ended as ``slow``; one that takes a little all th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.tcp import Connection
@@ -22,13 +25,16 @@ from zope.interface import implementer
 
 from meet.limits import Limits
 
+NO_FILE: Final = -1
+"""In the place of a file's number: this cannot be written past its transport, or not now."""
+
 
 @implementer(IPushProducer)
 class Writer:
     """Writes to ``transport``; calls ``slow`` once if its reader does not keep up.
 
     The transport must have no producer registered; ``consumer``, or else the transport itself,
-    gets this one until `close`.
+    gets this one until `close`.  ``file`` is what `write_past` takes in place of `write`.
     """
 
     __slots__ = (
@@ -39,11 +45,11 @@ class Writer:
         "_deadline",
         "_limits",
         "_past",
-        "_send",
         "_slow",
         "_taken_at",
         "_transport",
         "closed",
+        "file",
     )
 
     def __init__(
@@ -59,11 +65,11 @@ class Writer:
         self._taken_at = 0.0
         self._deadline: IDelayedCall | None = None
         self.closed = False
-        # What hands bytes to the kernel past the transport, and the same as long as that may be done.
-        self._past: Callable[[bytes], int] | None = None
-        self._send: Callable[[bytes], int] | None = None
+        # As `write_past` takes it; and the same whether or not that may be done now.
+        self.file = NO_FILE
+        self._past = NO_FILE
         if self._connection is transport and not transport.TLS:
-            self._past = transport.socket.send
+            self._past = transport.fileno()
             transport.startWriting = self._begun
             transport.stopWriting = self._emptied
             self._look()
@@ -71,19 +77,19 @@ class Writer:
 
     def write(self, data: bytes) -> None:
         """Send ``data`` after all that was written before; after `close` nothing happens."""
-        send = self._send
-        if send is not None:
+        if self.file != NO_FILE:
             try:
-                sent = send(data)
+                sent = os.write(self.file, data)
             except OSError:
                 # It takes nothing now, or nothing any more, which the transport finds out by itself.
                 sent = 0
             if sent == len(data):
                 return
             data = data[sent:]
-        self._write_later(data)
+        self.write_on(data)
 
-    def _write_later(self, data: bytes) -> None:
+    def write_on(self, data: bytes) -> None:
+        """Send ``data``, of which the kernel has not taken what stood before it, or not yet."""
         if self.closed:
             return
         if self._deadline is not None:
@@ -120,7 +126,7 @@ class Writer:
     # In the place of the connection's own methods, which it calls for its own bytes and ours.
 
     def _begun(self) -> None:
-        self._send = None
+        self.file = NO_FILE
         type(self._transport).startWriting(self._transport)
 
     def _emptied(self) -> None:
@@ -136,7 +142,7 @@ class Writer:
     def _look(self) -> None:
         """Pass the transport by from now on, if it has nothing left to send."""
         if not self._unsent() and not self.closed:
-            self._send = self._past
+            self.file = self._past
 
     def _unsent(self) -> int:
         """Bytes that the connection has still to send; where that cannot be seen, those since it was full.
@@ -163,8 +169,9 @@ class Writer:
     def _end(self) -> None:
         self._stop_waiting()
         self.closed = True
-        if self._past is not None:
-            self._past = self._send = None
+        if self._past != NO_FILE:
+            # The transport closes the file after this; then its number may be another connection's.
+            self._past = self.file = NO_FILE
             del self._transport.startWriting, self._transport.stopWriting
 
     def _stop_waiting(self) -> None:
@@ -175,6 +182,28 @@ class Writer:
             del self._connection.writeSomeData
         if deadline.active():
             deadline.cancel()
+
+
+def writer_of(write: Callable[[bytes], object]) -> Writer | None:
+    """The writer whose `Writer.write` that is; None if it is something else."""
+    owner = getattr(write, "__self__", None)
+    return owner if isinstance(owner, Writer) and write == owner.write else None
+
+
+def write_past(files: Sequence[int], data: bytes) -> list[int]:
+    """Hand ``data`` to the kernel for each of ``files``, past their transports; how much it took of it for each.
+
+    Of `NO_FILE`, and of a connection that takes nothing now or nothing any more, that is 0.
+    """
+    taken: list[int] = []
+    calls = map(os.write, files, repeat(data))
+    while len(taken) < len(files):
+        try:
+            # What was taken before one refuses stands in the list already.
+            taken.extend(calls)
+        except OSError:
+            taken.append(0)
+    return taken
 
 
 def _connection_of(transport: Any) -> Any:

@@ -6,16 +6,19 @@ import contextlib
 import socket
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.limits import Limits
-from meet.writer import Writer
+from meet.writer import NO_FILE, Writer, write_past
 
 
 class WriterTests(SynchronousTestCase):
@@ -129,8 +132,16 @@ class Pipe:
         self.theirs.close()
 
 
+def tell(writers: list[Writer], data: bytes) -> None:
+    """As an audience does."""
+    for writer, taken in zip(writers, write_past([each.file for each in writers], data), strict=True):
+        if taken < len(data):
+            writer.write_on(data[taken:])
+
+
 STEPS = st.one_of(
     st.tuples(st.just("write"), st.integers(1, 20_000)),
+    st.tuples(st.just("among others"), st.integers(1, 20_000)),
     st.tuples(st.just("control"), st.integers(1, 130)),
     st.tuples(st.just("read"), st.integers(1, 30_000)),
 )
@@ -151,8 +162,13 @@ class DirectTests(SynchronousTestCase):
                     pipe.take(much)
                     continue
                 expected += data
-                # The other one is what Autobahn does with a ping, past our writer.
-                (pipe.writer.write if what == "write" else pipe.transport.write)(data)
+                if what == "write":
+                    pipe.writer.write(data)
+                elif what == "among others":
+                    tell([pipe.writer], data)
+                else:
+                    # What Autobahn does with a ping, past our writer.
+                    pipe.transport.write(data)
             pipe.drain()
         finally:
             pipe.close()
@@ -180,6 +196,28 @@ class DirectTests(SynchronousTestCase):
             pipe.writer.write(b"x")
         assert pipe.reactor.writers == {pipe.transport}
         pipe.ours.close()
+
+    def test_who_takes_nothing_costs_the_others_nothing(self) -> None:
+        pipes = [Pipe(100_000, self.limits) for _ in range(5)]
+        full, reset, ended = pipes[1], pipes[2], pipes[3]
+        full.writer.write(b"x" * 1_000_000)
+        reset.theirs.close()
+        ended.writer.close()
+        tell([pipe.writer for pipe in pipes], b"hi")
+        assert [pipe.theirs.recv(10) for pipe in (pipes[0], pipes[4])] == [b"hi", b"hi"]
+        full.drain()
+        assert full.read == b"x" * 1_000_000 + b"hi"
+        with pytest.raises(BlockingIOError):
+            ended.theirs.recv(10)
+        for pipe in pipes:
+            pipe.close()
+
+    def test_the_number_of_a_closed_file_is_nobodys(self) -> None:
+        pipe = Pipe(100_000, self.limits)
+        assert pipe.writer.file == pipe.ours.fileno()
+        pipe.transport.connectionLost(Failure(ConnectionLost()))
+        assert pipe.writer.file == NO_FILE
+        pipe.theirs.close()
 
     def test_after_its_end_nothing_is_sent_past_the_transport(self) -> None:
         pipe = Pipe(100_000, self.limits)
