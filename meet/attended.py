@@ -13,13 +13,17 @@ from meet.feed import Feed
 
 
 class Attended:
-    """What `meet.hub.Hub` knows of a room; ``holds`` counts those for whom it must stay in memory."""
+    """What `meet.hub.Hub` knows of a room; ``holds`` counts those for whom it must stay in memory.
 
-    __slots__ = ("awaiting", "digest", "feed", "holds", "linger", "loading", "reading", "retry")
+    ``doubtful`` is whether the broker was away since it was read, and may have lost something of it.
+    """
+
+    __slots__ = ("awaiting", "digest", "doubtful", "feed", "holds", "linger", "loading", "reading", "retry")
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.holds = 0
+        self.doubtful = False
         self.loading: list[Deferred[Feed]] | None = []
         self.reading = DeferredLock()
         self.awaiting = Awaiting()

@@ -147,7 +147,7 @@ class Hub:
         the broker took and then lost before this process heard it.
         """
         attended = self._rooms.get(room)
-        if attended is None or not attended.holds or attended.loading is not None or self._outage:
+        if attended is None or not attended.holds or attended.loading is not None or attended.doubtful or self._outage:
             return self._ask(room, who, command)
         # Every line comes this way: it waits for the broker and for nothing else.
         try:
@@ -171,7 +171,9 @@ class Hub:
             if self._outage:
                 raise Refused("unavailable", AWAY.text)
             try:
-                if stale or number:
+                attended = self._rooms.get(room)
+                # A line that took the number of one that was lost would stand before it.
+                if stale or number or (attended is not None and attended.doubtful):
                     yield self.refresh(room)
                 feed: Feed = yield self.feed(room)
                 position: Position = yield self._publish(feed, who, command)
@@ -235,6 +237,8 @@ class Hub:
         A room that cannot be read is tried again by itself.
         """
         self._outage.end()
+        for attended in self._rooms.values():
+            attended.doubtful = True
         turns = DeferredSemaphore(_READ_AT_ONCE)
         readings = [
             turns.run(self._read, room, attended).addErrback(_tried_again_later)
@@ -321,6 +325,7 @@ class Hub:
         try:
             expected = attended.awaiting.positions()
             caught: Caught = yield self._catch_up(attended)
+            attended.doubtful = False
             if self._rooms.get(room) is attended:
                 self._tell(room, attended, caught)
                 attended.awaiting.settle(expected, attended.feed.last, caught.entries)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.commands import Close, Extend, Join, Open, Say
 from meet.errors import GOODBYES, Unavailable
 from meet.events import Forgotten, Position
+from meet.look import Look
 from meet.moments import HOUR, moment
 from meet.names import digest
 from meet.wire import encode
@@ -152,6 +154,27 @@ class AskTests(HubTestCase):
         self.here.pass_time(3)
         self.here.result(asked)
         assert self.here.log() == [("ann", "one"), ("ann", "two")]
+
+    def test_what_is_said_while_a_loss_is_found_stands_behind_what_was_lost(self) -> None:
+        self.listen(self.here)
+        held = self.here.broker.save()
+        self.say(self.here, "one")
+        self.say(self.here, "two")
+        self.here.hub.suspend()
+        self.here.broker.fall_back(held)
+        # What was held is read, and its answer is on the way.
+        look = self.here.result(self.here.broker.read("algebra"))
+        answer: Deferred[Look] = Deferred()
+        read, self.here.wire.read = self.here.wire.read, lambda room: answer  # type: ignore[method-assign]
+        resumed = self.here.hub.resume()
+        asked = self.here.hub.ask("algebra", "ann", Say(text="three"))
+        self.here.turn()
+        self.here.wire.read = read  # type: ignore[method-assign]
+        answer.callback(look)
+        self.here.result(resumed)
+        position = self.here.result(asked)
+        assert self.here.log() == [("ann", "one"), ("ann", "two"), ("ann", "three")]
+        assert self.here.result(self.here.broker.read("algebra")).last == position
 
     def test_a_ref_is_said_once_from_anywhere(self) -> None:
         ear = self.listen(self.here)
