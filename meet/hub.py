@@ -172,9 +172,11 @@ class Hub:
                 raise Refused("unavailable", AWAY.text)
             try:
                 attended = self._rooms.get(room)
-                # A line that took the number of one that was lost would stand before it.
-                if stale or number or (attended is not None and attended.doubtful):
+                if stale or number:
                     yield self.refresh(room)
+                elif attended is not None and attended.doubtful:
+                    # A line that took the number of one that was lost would stand before it.
+                    yield self._read(room, attended, doubtful=True)
                 feed: Feed = yield self.feed(room)
                 position: Position = yield self._publish(feed, who, command)
                 return position
@@ -316,13 +318,15 @@ class Hub:
         return self._broker.restore(feed.name, feed.memory(), encode(Renewed(at=moment(now), was=feed.last.epoch)))
 
     @inlineCallbacks
-    def _read(self, room: str, attended: Attended) -> Generator[Deferred[Any], Any, None]:
+    def _read(self, room: str, attended: Attended, *, doubtful: bool = False) -> Generator[Deferred[Any], Any, None]:
         """Read ``room`` anew, after a reading that is under way; fires when its listeners were told.
 
-        Fails with `Unavailable`, and then it is tried again by itself.
+        If it is to be read because it is ``doubtful``, one reading serves all.  Fails with `Unavailable`, and then it is tried again by itself.
         """
         yield attended.reading.acquire()
         try:
+            if doubtful and not attended.doubtful:
+                return
             expected = attended.awaiting.positions()
             caught: Caught = yield self._catch_up(attended)
             attended.doubtful = False

@@ -167,13 +167,16 @@ class AskTests(HubTestCase):
         answer: Deferred[Look] = Deferred()
         read, self.here.wire.read = self.here.wire.read, lambda room: answer  # type: ignore[method-assign]
         resumed = self.here.hub.resume()
-        asked = self.here.hub.ask("algebra", "ann", Say(text="three"))
+        asked = [self.here.hub.ask("algebra", "ann", Say(text=text)) for text in ("three", "four")]
         self.here.turn()
         self.here.wire.read = read  # type: ignore[method-assign]
+        reads = self.here.wire.reads
         answer.callback(look)
         self.here.result(resumed)
-        position = self.here.result(asked)
-        assert self.here.log() == [("ann", "one"), ("ann", "two"), ("ann", "three")]
+        _, position = [self.here.result(each) for each in asked]
+        # Once more, when it had been given back; and not by each who asks.
+        assert self.here.wire.reads == reads + 1
+        assert self.here.log() == [("ann", "one"), ("ann", "two"), ("ann", "three"), ("ann", "four")]
         assert self.here.result(self.here.broker.read("algebra")).last == position
 
     def test_a_ref_is_said_once_from_anywhere(self) -> None:
