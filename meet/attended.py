@@ -4,32 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from meet.awaiting import Awaiting
 from meet.digest import Digest
+from meet.errors import Unavailable
 from meet.feed import Feed
 
 
 class Attended:
     """What `meet.hub.Hub` knows of a room; ``holds`` counts those for whom it must stay in memory.
 
-    ``doubtful`` is whether the broker was away since it was read, and may have lost something of it.
+    ``doubting`` are those who wait until it was read anew: the broker was away, and may have lost
+    something of it.  It is None where there is no doubt, as ``loading`` is in a room that was read.
     """
 
-    __slots__ = ("awaiting", "digest", "doubtful", "feed", "holds", "linger", "loading", "reading", "retry")
+    __slots__ = ("awaiting", "digest", "doubting", "feed", "holds", "linger", "loading", "reading", "retry")
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.holds = 0
-        self.doubtful = False
         self.loading: list[Deferred[Feed]] | None = []
+        self.doubting: list[Deferred[None]] | None = None
         self.reading = DeferredLock()
         self.awaiting = Awaiting()
         self.linger: IDelayedCall | None = None
         self.retry: IDelayedCall | None = None
         self.digest: Digest | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether it was read, and the broker was there ever since."""
+        return self.loading is None and self.doubting is None
+
+    def made_sure(self) -> Deferred[None]:
+        """Fires when there is no doubt of it; fails with `Unavailable` if it cannot be read."""
+        if self.doubting is None:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self.doubting.append(waiting)
+        return waiting
+
+    def settle(self, away: Unavailable | None = None) -> None:
+        """It was read anew, or it cannot be: ``away``."""
+        waiting, self.doubting = self.doubting or [], None if away is None else []
+        for each in waiting:
+            if away is None:
+                each.callback(None)
+            else:
+                each.errback(away)
 
 
 class Hold:

@@ -147,7 +147,7 @@ class Hub:
         the broker took and then lost before this process heard it.
         """
         attended = self._rooms.get(room)
-        if attended is None or not attended.holds or attended.loading is not None or attended.doubtful or self._outage:
+        if attended is None or not attended.holds or not attended.sure or self._outage:
             return self._ask(room, who, command)
         # Every line comes this way: it waits for the broker and for nothing else.
         try:
@@ -174,9 +174,9 @@ class Hub:
                 attended = self._rooms.get(room)
                 if stale or number:
                     yield self.refresh(room)
-                elif attended is not None and attended.doubtful:
+                elif attended is not None:
                     # A line that took the number of one that was lost would stand before it.
-                    yield self._read(room, attended, doubtful=True)
+                    yield attended.made_sure()
                 feed: Feed = yield self.feed(room)
                 position: Position = yield self._publish(feed, who, command)
                 return position
@@ -240,7 +240,8 @@ class Hub:
         """
         self._outage.end()
         for attended in self._rooms.values():
-            attended.doubtful = True
+            if attended.sure:
+                attended.doubting = []
         turns = DeferredSemaphore(_READ_AT_ONCE)
         readings = [
             turns.run(self._read, room, attended).addErrback(_tried_again_later)
@@ -318,28 +319,29 @@ class Hub:
         return self._broker.restore(feed.name, feed.memory(), encode(Renewed(at=moment(now), was=feed.last.epoch)))
 
     @inlineCallbacks
-    def _read(self, room: str, attended: Attended, *, doubtful: bool = False) -> Generator[Deferred[Any], Any, None]:
+    def _read(self, room: str, attended: Attended) -> Generator[Deferred[Any], Any, None]:
         """Read ``room`` anew, after a reading that is under way; fires when its listeners were told.
 
-        If it is to be read because it is ``doubtful``, one reading serves all.  Fails with `Unavailable`, and then it is tried again by itself.
+        Fails with `Unavailable`, and then it is tried again by itself.
         """
         yield attended.reading.acquire()
         try:
-            if doubtful and not attended.doubtful:
-                return
             expected = attended.awaiting.positions()
             caught: Caught = yield self._catch_up(attended)
-            attended.doubtful = False
             if self._rooms.get(room) is attended:
                 self._tell(room, attended, caught)
                 attended.awaiting.settle(expected, attended.feed.last, caught.entries)
+            attended.settle()
         except Exception as problem:
             if not isinstance(problem, Unavailable):
                 self.log.failure("A room could not be read")
             # While the broker is known to be away, `resume` is the next try.
             if attended.retry is None and self._rooms.get(room) is attended and not self._outage:
                 attended.retry = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
-            raise Unavailable("A part of Meet is away. Try again in a moment.") from problem
+            away = Unavailable("A part of Meet is away. Try again in a moment.")
+            if attended.doubting is not None:
+                attended.settle(away)
+            raise away from problem
         finally:
             attended.reading.release()
 
@@ -434,6 +436,7 @@ class Hub:
         if attended.digest is not None:
             attended.digest.stop()
         attended.awaiting.stop()
+        attended.settle()
 
 
 def _tried_again_later(failure: Failure) -> None:
