@@ -113,12 +113,17 @@ class Audience:
 
     def add(self, listener: IListener) -> None:
         """Tell ``listener`` what is put from now on."""
-        way = writer_of(listener.heard) or _Heard(listener.heard)
-        self._by_format.setdefault(listener.format, {})[listener] = way
+        self._by_format.setdefault(listener.format, {})[listener] = _way_to(listener)
         if listener.skips:
             self._skipping.setdefault(listener.skips, {})[listener] = None
         if self._waiting:
             self._late[listener] = len(self._waiting)
+
+    def look_again(self, listener: IListener) -> None:
+        """Its ``heard`` is another one now, to the same end; in a round it is known by the way that it had."""
+        listeners = self._by_format.get(listener.format, {})
+        if listener in listeners and not self._rounds:
+            listeners[listener] = _way_to(listener)
 
     def remove(self, listener: IListener) -> bool:
         """Tell ``listener`` nothing more; say whether it listened."""
@@ -273,6 +278,10 @@ class Audience:
     def _broken(self, listener: IListener) -> None:
         self._broke("A listener broke and was removed", listener)
         self.dismiss(listener, GOODBYES["internal"])
+
+
+def _way_to(listener: IListener) -> Way:
+    return writer_of(listener.heard) or _Heard(listener.heard)
 
 
 def _author(item: Told) -> str:

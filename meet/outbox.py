@@ -47,6 +47,12 @@ class Outbox:
             audience = self._rooms[room] = Audience(room, self._broke)
         audience.add(listener)
 
+    def look_again(self, room: str, listener: IListener) -> None:
+        """The ``heard`` of ``listener`` is another one now, to the same end."""
+        audience = self._rooms.get(room)
+        if audience is not None:
+            audience.look_again(listener)
+
     def remove(self, room: str, listener: IListener) -> bool:
         """Tell ``listener`` nothing more; say whether it listened."""
         for ending in self._ending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ STEPS = st.one_of(
     st.tuples(st.just("put"), st.integers(0, 3)),
     st.tuples(st.just("come"), st.integers(0, 7)),
     st.tuples(st.just("go"), st.integers(0, 7)),
+    st.tuples(st.just("look again"), st.integers(0, 7)),
     st.tuples(st.just("catch up"), st.integers(0, 7)),
     st.tuples(st.just("tell"), st.integers(1, 3)),
 )
@@ -58,6 +60,11 @@ class Model:
             self.audience.catch_up(self.ears[number])
             assert self.ears[number].text == self.owed[number]
             assert self.audience.remove(self.ears[number])
+
+    def look_again(self, number: int) -> None:
+        ear = self.ears[number]
+        ear.heard = partial(ear.heard)  # type: ignore[method-assign]
+        self.audience.look_again(ear)
 
     def catch_up(self, number: int) -> None:
         self.audience.catch_up(self.ears[number])

@@ -52,7 +52,8 @@ class _Stream:
         self._clock = request.house.clock
         self._writer: Writer | None = None
         self._early: list[bytes] = []
-        self._write: Callable[[bytes], object] = self._early.append
+        # `IListener.heard`, without a step between.
+        self.heard: Callable[[bytes], None] = self._early.append
         self._life: IDelayedCall | None = None
         self._over = False
 
@@ -61,20 +62,16 @@ class _Stream:
         request = self._request
         request.write(opening)
         self._writer = Writer(request.channel.transport, self._clock, request.house.limits, self._slow, request)
-        self._write = self._writer.write
+        self.heard = self._writer.write
         for data in self._early:
-            self._write(data)
+            self.heard(data)
         self._life = self._clock.callLater(_COMMENT, self._live)
-
-    def heard(self, data: bytes) -> None:
-        """As `IListener` says."""
-        self._write(data)
 
     def ended(self, goodbye: Goodbye) -> None:
         """As `IListener` says."""
         if self._over:
             return
-        self._write(self.format.block(event("goodbye", goodbye_object(goodbye))))
+        self.heard(self.format.block(event("goodbye", goodbye_object(goodbye))))
         self.close()
         self.done.callback(None)
 
@@ -89,7 +86,7 @@ class _Stream:
     def _live(self) -> None:
         """Give a sign of life from time to time, whatever else is told: nothing is noted with each line."""
         if not self._over:
-            self._write(self.format.block(b": \n\n"))
+            self.heard(self.format.block(b": \n\n"))
             self._life = self._clock.callLater(_COMMENT, self._live)
 
     def _slow(self) -> None:
@@ -156,6 +153,7 @@ class Streams:
         try:
             since = await self._attach(feed, session, stream, after)
             stream.begin(self._opening(feed, session, since))
+            self._house.hub.outbox.look_again(feed.name, stream)
             await stream.done
         finally:
             del self._open[stream]
