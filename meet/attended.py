@@ -46,14 +46,19 @@ class Attended:
         self.doubting.append(waiting)
         return waiting
 
-    def settle(self, away: Unavailable | None = None) -> None:
-        """It was read anew, or it cannot be: ``away``."""
-        waiting, self.doubting = self.doubting or [], None if away is None else []
+    def settle(self) -> None:
+        """There is no doubt of it any more."""
+        waiting, self.doubting = self.doubting or [], None
         for each in waiting:
-            if away is None:
-                each.callback(None)
-            else:
-                each.errback(away)
+            each.callback(None)
+
+    def turn_away(self, away: Unavailable) -> None:
+        """It cannot be read: whoever waits for that learns why, and the doubt stays."""
+        if self.doubting is None:
+            return
+        waiting, self.doubting = self.doubting, []
+        for each in waiting:
+            each.errback(away)
 
 
 class Hold:

@@ -5,7 +5,7 @@ handed to every listener in one piece, to so many in one go.  What comes to be t
 waits for the next round.
 
 The law: each listener hears, in order, all that was put while it listened, and nothing that
-was put before.  Pure: whoever calls says when, and how many at a time.
+was put before.  Whoever calls says when, and how many at a time.
 """
 
 from __future__ import annotations

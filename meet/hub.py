@@ -339,8 +339,7 @@ class Hub:
             if attended.retry is None and self._rooms.get(room) is attended and not self._outage:
                 attended.retry = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
             away = Unavailable("A part of Meet is away. Try again in a moment.")
-            if attended.doubting is not None:
-                attended.settle(away)
+            attended.turn_away(away)
             raise away from problem
         finally:
             attended.reading.release()

@@ -18,7 +18,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,7 @@ class Stage:
 
     def _newcomers(self) -> list[Ear]:
         """What each process shows to somebody who reads the whole room from its end to its beginning."""
-        if len(self.epochs()) > 1:
+        if len(self._rows("SELECT DISTINCT epoch FROM entries WHERE room = ?")) > 1:
             return []
         return [Ear(f"reader {n}", "web", meet.transcript(ROOM)) for n, meet in enumerate(self.serving, 1)]
 
@@ -209,13 +209,13 @@ class Stage:
         """What stands in the store, in order; logs that began anew one after the other."""
         rows = self._rows("SELECT epoch, seq, kind, nick, text, at FROM entries WHERE room = ?")
         # By one look: meanwhile a log may begin, or go on as another.
-        order = _oldest_first((row[0], row[5]) for row in rows)
-        said = sorted((order.index(row[0]), *row[1:]) for row in rows if row[2] == "said")
-        return [(nick, text) for _, _, _, nick, text, _ in said]
-
-    def epochs(self) -> list[str]:
-        """The room's logs, oldest first."""
-        return _oldest_first(self._rows("SELECT epoch, at FROM entries WHERE room = ?"))
+        began: dict[str, str] = {}
+        for epoch, _, _, _, _, at in rows:
+            began[epoch] = min(began.get(epoch, at), at)
+        said = sorted(
+            (began[epoch], epoch, seq, nick, text) for epoch, seq, kind, nick, text, _ in rows if kind == "said"
+        )
+        return [(nick, text) for _, _, _, nick, text in said]
 
     def _rows(self, query: str) -> list[Any]:
         if self.server is not None:
@@ -234,14 +234,6 @@ class Stage:
                 person.leave()
         with self.closing:
             self._stop()
-
-
-def _oldest_first(entries: Iterable[Sequence[str]]) -> list[str]:
-    """The logs of ``entries``, of which each is a log and a moment, by their first moments."""
-    began: dict[str, str] = {}
-    for epoch, at in entries:
-        began[epoch] = min(began.get(epoch, at), at)
-    return sorted(began, key=lambda epoch: began[epoch])
 
 
 _FRONT = """

@@ -197,18 +197,18 @@ class Journal:
                 self._away(failed)
             if records:
                 self._told += len(records)
-                return Batch([(self._told, record) for record in records], self._more())
+                more = any(not self._shards[number].emptied for number in self._ready)
+                if not more:
+                    self._gather_anew()
+                return Batch([(self._told, record) for record in records], more)
             # Of those that had only what need not be told: it is dealt with.
             self._acknowledge(self._told)
         return Batch([], False)
 
-    def _more(self) -> bool:
-        """Whether there is more to read than what has come while this was read."""
-        if any(not self._shards[number].emptied for number in self._ready):
-            return True
+    def _gather_anew(self) -> None:
+        """All was read but what has come while this was read: news gathers from here."""
         for shard in self._shards.values():
             shard.emptied = False
-        return False
 
     def _away(self, failure: Failure) -> None:
         if str(failure.value).startswith("NOGROUP"):
