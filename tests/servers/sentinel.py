@@ -12,9 +12,12 @@ NAME = "meet"
 
 
 class Sentinel(Redis):
-    """One ``redis-server --sentinel`` that watches ``primary`` and thinks it down after a second."""
+    """One ``redis-server --sentinel`` that watches ``primary`` and thinks it down after ``patience`` milliseconds.
 
-    def __init__(self, primary: Redis, quorum: int) -> None:
+    It begins to promote another one when ``quorum`` Sentinels think so, and needs the votes of most.
+    """
+
+    def __init__(self, primary: Redis, quorum: int, patience: int) -> None:
         super().__init__()
         self.options = [
             "bind 127.0.0.1",
@@ -22,7 +25,7 @@ class Sentinel(Redis):
             f"dir {self.data}",
             f"unixsocket {self.socket_path}",
             f"sentinel monitor {NAME} 127.0.0.1 {primary.port} {quorum}",
-            f"sentinel down-after-milliseconds {NAME} 1000",
+            f"sentinel down-after-milliseconds {NAME} {patience}",
             f"sentinel failover-timeout {NAME} 5000",
         ]
         if primary.password:
@@ -51,7 +54,11 @@ class Sentinels:
             following.append(f"masteruser {user}")
             first.options.append(f"masteruser {user}")
         self.redises = [first, *(redis(*following) for _ in range(replicas))]
-        self.sentinels = [Sentinel(first, quorum=2) for _ in range(3)]
+        # One sees it long before the others, who only vote.  A Sentinel of little patience that has just been told
+        # of a new primary can think that one down too, before it has spoken with it, and promote a second replica:
+        # then both take writes until one is told to follow, and what either took has no place in one order.
+        self.sentinels = [Sentinel(first, quorum=1, patience=3000)]
+        self.sentinels += [Sentinel(first, quorum=2, patience=10_000) for _ in range(2)]
 
     @property
     def addresses(self) -> list[str]:
