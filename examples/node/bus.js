@@ -55,7 +55,7 @@ class Redis {
     for (let found = read(this.rest, 0); found !== null; found = read(this.rest, at)) {
       const [answer, next] = found;
       at = next;
-      if (Array.isArray(answer) && answer[0] === 'message') this.message(answer[1], answer[2]);
+      if (Array.isArray(answer) && /^p?message$/.test(answer[0])) this.message(...answer.slice(-2));
       else if (answer instanceof Error) this.waiting.shift().no(answer);
       else this.waiting.shift().yes(answer);
     }
@@ -98,7 +98,31 @@ function shardOf(room) {
 /** Keys and channels that begin with `prefix`. */
 function names(prefix) {
   const of = (shard, what) => `${prefix}:{${String(shard).padStart(2, '0')}}:${what}`;
-  return { of, room: (what, room) => of(shardOf(room), `${what}:${room}`), wake: `${prefix}:wake` };
+  const house = (what) => `${prefix}:{house}:${what}`;
+  return { of, house, room: (what, room) => of(shardOf(room), `${what}:${room}`), wake: `${prefix}:wake` };
+}
+
+/** A room as it is: its newest ruling, and its state by kind; null if there is none of that name. */
+async function look(redis, at, room) {
+  const [epoch, , law, , kept] = await redis.run('read', ['head', 'tail', 'kept'].map((what) => at.room(what, room)), []);
+  if (!epoch) return null;
+  const events = kept.map((entry) => JSON.parse(entry.slice(entry.indexOf(' ') + 1)));
+  const all = (kind) => events.filter((event) => event.kind === kind);
+  return { under: law ? `${epoch}.${law}` : '', all, of: (kind) => all(kind)[0] };
+}
+
+/**
+ * Publishes `event` in `room` behind its guards: the position, `=` and the position if it stood before, or 'stale' or 'taken'.
+ * `under` is the ruling it was decided under, `key` what it is state of, `who` the nick that `by` speaks under.
+ */
+function publish(redis, at, room, event, { under, key = '', flags = '', who = '', by = '', once = '' }) {
+  const keys = ['head', 'tail', 'kept', 'owners', 'holders'].map((what) => at.room(what, room));
+  keys.push(...['journal', 'asleep', 'rooms'].map((what) => at.of(shardOf(room), what)));
+  if (once) keys.push(at.of(shardOf(room), `once:${room}:${createHash('sha1').update(once).digest('hex')}`));
+  const body = JSON.stringify({ ...event, at: new Date().toISOString() });
+  const sent = [at.room('room', room), at.wake, shardOf(room)];
+  const words = [room, body, under, key, flags, who, by, 'node', '', 1000, ...sent, '', '', 300000];
+  return redis.run('publish', keys, words);
 }
 
 /** Names a secret without telling it, as Meet names participants. */
@@ -107,4 +131,4 @@ function digest(secret) {
   return Array.from({ length: 16 }, (_, at) => 'abcdefghijklmnopqrstuvwxyz234567'[parseInt(bits.slice(5 * at, 5 * at + 5), 2)]).join('');
 }
 
-module.exports = { Redis, SHARDS, digest, names, shardOf };
+module.exports = { Redis, SHARDS, digest, look, names, publish };
