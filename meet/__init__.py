@@ -18,7 +18,7 @@ floor  modules                                                       knows
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
        ``attended`` ``export`` ``carrying`` ``audience``
-       ``address`` ``following`` ``followed`` ``budget``
+       ``address`` ``following`` ``followed`` ``errands`` ``budget``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search``                                  the rules
        ``bus`` ``moderation``

@@ -24,7 +24,8 @@ from zope.interface import implementer
 
 from meet.budget import Budget, next_day
 from meet.commands import Command
-from meet.errors import Refused, Unavailable
+from meet.errands import Errands
+from meet.errors import Unavailable
 from meet.events import Blocked, Chosen, Closed, Entry, Followed, Forgotten
 from meet.followed import FollowedRoom
 from meet.hub import Hub
@@ -86,12 +87,20 @@ class Follower(FollowingInTurn):
         self._by_word: dict[str, set[str]] = {}
         self._words: frozenset[str] = frozenset()
         self._refused: dict[str, str] = {}
+        # They outlast the lease, so that what was heard before the broker went away is not lost with it.
+        self._errands: dict[str, Errands] = {}
         self._looks = DeferredSemaphore(_LOOKS_AT_ONCE)
         self._started = False
         self._failures = 0
         self._timers: dict[str, IDelayedCall] = {}
-        self._ending: Deferred[None] = succeed(None)
         hub.follow(self._told)
+
+    def stopService(self) -> Deferred[None]:
+        """As `FollowingInTurn` says; what the broker has not taken by now is lost."""
+        stopped = super().stopService()
+        for errands in list(self._errands.values()):
+            errands.stop()
+        return stopped
 
     def _rest(self) -> Deferred[None]:
         started, self._started = self._started, False
@@ -320,14 +329,19 @@ class Follower(FollowingInTurn):
             self.log.failure("What {source} told could not be taken", source=self.name)
 
     def _ask(self, room: str, command: Command) -> Deferred[bool]:
-        """Ask ``room``; fires with whether it was granted, and never fails."""
-        asked = self._hub.ask(room, f"source:{self.name}", command)
-        return asked.addCallbacks(lambda _: True, self._not_granted)
+        """Ask ``room``, again if the broker is away; fires with whether it was granted, and never fails."""
+        errands = self._errands.get(room)
+        if errands is None:
+            who = f"source:{self.name}"
+            errands = Errands(lambda command: self._hub.ask(room, who, command), self._clock, self._bug)
+            self._errands[room] = errands
+        return errands.ask(command).addCallback(self._asked, room)
 
-    def _not_granted(self, failure: Failure) -> bool:
-        if not isinstance(failure.value, Refused):
-            self._bug(failure)
-        return False
+    def _asked(self, granted: bool, room: str) -> bool:
+        errands = self._errands.get(room)
+        if errands is not None and not errands:
+            del self._errands[room]
+        return granted
 
     def _of_source(self, failure: Failure) -> None:
         self.log.failure("The source {source} did not end well", failure, source=self.name)

@@ -225,6 +225,49 @@ class TakingOver(Ground):
         self.write("four #pycon")
         assert self.lines() == ["one #pycon", "two #pycon", "three #pycon", "four #pycon"]
 
+    def test_what_is_heard_while_the_broker_is_away_stands_once_it_is_back(self) -> None:
+        self.begin()
+        self.ask(Follow(words=("#pycon",)))
+        self.write("one #pycon")
+        self.flow.wire.cut = True
+        self.flow.hub.suspend()
+        self.write("two #pycon", "three #pycon")
+        self.square.delete("1")
+        self.flow.pass_time(3)
+        self.flow.wire.cut = False
+        self.flow.result(self.flow.hub.resume())
+        self.flow.pass_time(1)
+        assert self.lines() == ["two #pycon", "three #pycon"]
+
+    def test_what_was_heard_before_another_took_over_is_not_lost_and_not_doubled(self) -> None:
+        self.begin()
+        self.ask(Follow(words=("#pycon",)))
+        beside = Flow(beside=self.flow)
+        self.another(beside)
+        self.flow.wire.cut = True
+        self.square.write("one #pycon")
+        # It knows by itself that it has the turn no longer; the square tells the other one as well.
+        self.follower._lost()
+        self.flow.broker.die()
+        beside.pass_time(16)
+        self.square.write("two #pycon")
+        beside.turn()
+        self.flow.wire.cut = False
+        self.flow.pass_time(1)
+        feed = beside.result(beside.hub.feed("algebra"))
+        lines = [item.event.text for item in feed.tail if isinstance(item.event, Said)]
+        assert lines == ["one #pycon", "two #pycon"]
+
+    def test_nothing_is_asked_of_the_broker_any_more_after_the_end(self) -> None:
+        self.begin()
+        self.ask(Follow(words=("#pycon",)))
+        self.flow.wire.cut = True
+        self.write("one #pycon")
+        self.flow.result(self.follower.stopService())
+        self.flow.wire.cut = False
+        self.flow.pass_time(60)
+        assert self.lines() == []
+
     def test_a_source_that_raises_costs_nobody_anything_and_is_tried_again(self) -> None:
         self.begin()
         self.flow.result(self.follower.stopService())
