@@ -65,13 +65,12 @@ def source(reactor: Any, settings: Mapping[str, str]) -> ISource:
         raise ValueError(f"reposts of the source twitter is yes or no, not {chosen['reposts']!r}.")
     most = _number("rules", chosen["rules"], 1, _RULES_MOST)
     minutes = _number("look-again", chosen["look-again"], 0, _A_DAY)
-    token = _token(chosen["token-file"])
     # Both need packages that whoever does not follow X never loads.
     from meet.twitter.api import Api
     from meet.twitter.twitter import Twitter
 
     return Twitter(
-        Api(reactor, url, token),
+        Api(reactor, url, lambda: _token(chosen["token-file"])),
         reactor,
         random.random,
         most=most,

@@ -102,12 +102,17 @@ class Failed(Exception):
 
 
 class Api:
-    """X's API at ``url``, asked as the app whose bearer token is ``token``."""
+    """X's API at ``url``, asked as the app whose bearer token ``token()`` reads."""
 
-    def __init__(self, reactor: Any, url: str, token: str) -> None:
+    def __init__(self, reactor: Any, url: str, token: Callable[[], str]) -> None:
         self._reactor = reactor
         self._url = url
-        self._token = token
+        self._read_token = token
+        self._token = token()
+
+    def renew(self) -> None:
+        """Read the token anew.  Raises `ValueError` of one sentence if it cannot be, and the old one stays."""
+        self._token = self._read_token()
 
     async def rules(self) -> list[Rule]:
         """All rules of the app.  This and the other questions raise `Failed`."""

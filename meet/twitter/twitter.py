@@ -88,7 +88,14 @@ class Twitter:
         self._look: IDelayedCall | None = None
 
     def start(self, audience: IAudience, since: float) -> None:
-        """Begin.  X gives nothing back of what was before, so ``since`` changes nothing."""
+        """Begin, with the token as it is now.
+
+        X gives nothing back of what was before, so ``since`` changes nothing.
+        """
+        try:
+            self._api.renew()
+        except ValueError as why:
+            self.log.error("{why} The one of before is used.", why=why)
         self._audience = audience
         self._over = False
         self._held = None

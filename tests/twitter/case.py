@@ -86,9 +86,9 @@ class TwitterCase(TestCase):
         self.logged: list[str] = []
         globalLogPublisher.addObserver(self._log)
         self.addCleanup(globalLogPublisher.removeObserver, self._log)
-        token = Path(self.mktemp())
-        token.write_text(TOKEN + "\n")
-        self.source = source(self.timed, {"url": self.url, "token-file": str(token), **self.settings})
+        self.token = Path(self.mktemp())
+        self.token.write_text(TOKEN + "\n")
+        self.source = source(self.timed, {"url": self.url, "token-file": str(self.token), **self.settings})
 
     async def tearDown(self) -> None:
         await self.source.stop()

@@ -23,7 +23,7 @@ from tests.twitter.case import TwitterCase, turn
 class Asking(TwitterCase):
     async def setUp(self) -> None:
         await super().setUp()
-        self.api = Api(self.timed, self.url, SECRET)
+        self.api = Api(self.timed, self.url, lambda: SECRET)
 
     async def failed(self, asked: Any) -> Failed:
         try:
@@ -83,7 +83,7 @@ class Asking(TwitterCase):
         options = DefaultOpenSSLContextFactory(str(made.key), str(made.certificate))
         port = reactor.listenSSL(0, self.x.site(), options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
-        api = Api(self.timed, f"https://127.0.0.1:{port.getHost().port}", SECRET)
+        api = Api(self.timed, f"https://127.0.0.1:{port.getHost().port}", lambda: SECRET)
         self.assertIn("certificate verify failed", (await self.failed(api.rules())).why)
         self.assertEqual(self.x.asked, [])
         with patch.dict(os.environ, {"SSL_CERT_FILE": str(made.certificate)}):

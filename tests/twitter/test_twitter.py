@@ -323,6 +323,20 @@ class Revoked(TwitterCase):
         self.x.cut()
         await self.ended("X does not take the bearer token.")
 
+    async def test_a_new_token_is_found_by_whoever_begins_to_follow_next(self) -> None:
+        await self.stream("#pycon")
+        self.x.token = "another"
+        self.x.cut()
+        await self.ended("X does not take the bearer token.")
+        self.token.write_text("another\n")
+        await self.source.stop()
+        await self.stream("#pycon")
+
+    async def test_a_token_that_cannot_be_read_any_more_leaves_the_old_one(self) -> None:
+        self.token.unlink()
+        await self.stream("#pycon")
+        self.assertTrue(any("cannot be read" in each and "The one of before is used." in each for each in self.logged))
+
     async def test_a_plan_without_the_stream(self) -> None:
         self.x.answer_next("/stream", 403, {"title": "Client Forbidden", "detail": "Your plan has no stream."})
         self.start("#pycon")
