@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from meet.limits import Limits
+from meet.moments import DAY
 
 
 class Budget:
@@ -18,6 +19,7 @@ class Budget:
         self._of_room = limits.paid_posts_per_room
         self._of_all = limits.paid_posts
         self._day = ""
+        self._ends = 0.0
         self._all = 0
         self._rooms: dict[str, int] = {}
 
@@ -52,6 +54,10 @@ class Budget:
         return self._day, self._rooms.get(room, 0)
 
     def _turn(self, now: float) -> None:
+        if self._ends - DAY <= now < self._ends:
+            # Asked for each post of a flood.
+            return
+        self._ends = now + next_day(now)
         day = datetime.fromtimestamp(now, UTC).date().isoformat()
         if day != self._day:
             self._day = day

@@ -136,10 +136,10 @@ class FollowedRoom:
             self._ask(Spend(source=self._name, day=day, count=count))
 
     def stop(self) -> None:
-        """Nothing more comes of this process."""
+        """Nothing more comes of this process.  What was left out until now is told at once."""
         if self._telling is not None:
             self._telling.cancel()
-            self._telling = None
+            self._tell()
         self._release()
 
     def _mine(self, item: Entry) -> Said | None:

@@ -72,6 +72,14 @@ class Rooms(SynchronousTestCase):
         self.clock.advance(20)
         assert self.asked[-1] is told
 
+    def test_what_was_left_out_is_told_when_nothing_more_comes(self) -> None:
+        for number in range(3):
+            self.room.take(self.post(number))
+        self.room.stop()
+        assert isinstance(self.asked[-1], Note)
+        assert self.asked[-1].text.startswith("1 post was left out")
+        assert self.clock.getDelayedCalls() == []
+
     def test_one_that_was_refused_may_come_again(self) -> None:
         self.answer = succeed(False)
         self.room.take(self.post(3))

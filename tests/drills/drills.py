@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.drills import harm
+from tests.drills import harm, outside
+from tests.drills.outside import Listening
 from tests.drills.stage import Alone, Many, Stage
 from tests.drills.verdict import Verdict, table
 
@@ -18,7 +19,8 @@ class Drill:
     """One drill: who is up, and what is done to them.
 
     ``may_lose``: where Redis itself promises less, what it lost is counted and told, and no failure.
-    ``among_tests``: whether the tests run it too; what a database does to a store has tests of its own.
+    ``among_tests``: whether the tests run it too; what a database does to a store has tests of its own, and
+    what happens to sources happens in one drill there.
     """
 
     letter: str
@@ -73,6 +75,13 @@ DRILLS = (
     Drill("j", harm.stop_reading, Alone),
     Drill("k", harm.fill_the_disk, Alone),
     Drill("l", harm.step_the_clock, Alone),
+    Drill("o", outside.everything_outside, Listening),
+    Drill("o1", outside.stall_upstream, Listening, among_tests=False),
+    Drill("o2", outside.cut_upstream, Listening, among_tests=False),
+    Drill("o3", outside.flood_upstream, Listening, among_tests=False),
+    Drill("o4", outside.kill_who_follows, Listening, among_tests=False),
+    Drill("o5", outside.revoke_the_token, Listening, among_tests=False),
+    Drill("o6", outside.take_redis_away, Listening, among_tests=False),
 )
 
 

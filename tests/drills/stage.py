@@ -18,13 +18,14 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.drills.people import Browser, Caller, Chatter, Front, Person, Script
-from tests.drills.verdict import Ear, Line, Verdict, judge
+from tests.drills.verdict import Ear, Line, Posts, Verdict, judge
 from tests.live.conftest import UNBOUNDED
 from tests.live.server import Meet
 from tests.servers.database import Database
@@ -54,6 +55,7 @@ class Stage:
 
     def __init__(self, chance: random.Random, *, short: bool, tell: Callable[[str], None]) -> None:
         self.chance, self.short, self.tell = chance, short, tell
+        self.pace = PACE
         self.folder = Path(tempfile.mkdtemp(prefix="meet-drill-"))
         self.closing = contextlib.ExitStack()
         self.closing.callback(self._tidy)
@@ -95,11 +97,10 @@ class Stage:
 
     def begin(self) -> None:
         """Open the room and let everybody in and talk."""
-        self.serving[0].open(ROOM, limit=500)
+        self.host_key = self.serving[0].open(ROOM, limit=500)
         self._people()
         for person in self.people:
             person.come()
-        self._started = time.monotonic()
         for person in self.people:
             if person.nick:
                 person.talk()
@@ -116,10 +117,10 @@ class Stage:
                 self.invite(kind, nick)
 
     def invite(
-        self, kind: type[Person], nick: str, front: Front | None = None, pace: float = PACE, words: str = ""
+        self, kind: type[Person], nick: str, front: Front | None = None, pace: float | None = None, words: str = ""
     ) -> Person:
         """Somebody more; of those invited before `begin` everybody comes in then."""
-        person = kind(front or self.front, ROOM, nick, random.Random(self.chance.random()), pace, words)
+        person = kind(front or self.front, ROOM, nick, random.Random(self.chance.random()), pace or self.pace, words)
         self.people.append(person)
         return person
 
@@ -174,15 +175,28 @@ class Stage:
         self._wait(lambda: accepted <= set(self.stored()), "the store to have all that was accepted")
         stored = self.stored()
         told = set(stored)
-        self._wait(lambda: all(told <= set(person.memory.heard) for person in self.people), "everybody to have heard")
+        self._wait(
+            lambda: all(told <= set(map(self.line, person.memory.heard)) for person in self.people),
+            "everybody to have heard",
+        )
         newcomers = self._newcomers()
         for person in self.people:
             person.leave()
         # Late echoes, too, are receipts.
         accepted = set().union(*(person.accepted for person in self.people))
         said = {line for person in self.people for line in person.asked}
-        self._verdict = judge(said, accepted, self.stored(), [*(person.ear() for person in self.people), *newcomers])
+        ears = [*(person.ear() for person in self.people), *newcomers]
+        ears = [replace(ear, heard=[self.line(line) for line in ear.heard]) for ear in ears]
+        self._verdict = judge(said, accepted, self.stored(), ears, *self.outside())
         return self._verdict
+
+    def line(self, line: Line) -> Line:
+        """A line as the verdict has it, of whatever door it was heard."""
+        return line
+
+    def outside(self) -> tuple[Set[Line], Sequence[Posts]]:
+        """What was written elsewhere, and what has come of it."""
+        return frozenset(), ()
 
     def _tidy(self) -> None:
         """Remove the folder, unless somebody will want to know why."""
@@ -199,7 +213,7 @@ class Stage:
 
     def _newcomers(self) -> list[Ear]:
         """What each process shows to somebody who reads the whole room from its end to its beginning."""
-        if len(self._rows("SELECT DISTINCT epoch FROM entries WHERE room = ?")) > 1:
+        if len(self.rows("SELECT DISTINCT epoch FROM entries WHERE room = ?")) > 1:
             return []
         return [Ear(f"reader {n}", "web", meet.transcript(ROOM)) for n, meet in enumerate(self.serving, 1)]
 
@@ -207,7 +221,7 @@ class Stage:
 
     def stored(self) -> list[Line]:
         """What stands in the store, in order; logs that began anew one after the other."""
-        rows = self._rows("SELECT epoch, seq, kind, nick, text, at FROM entries WHERE room = ?")
+        rows = self.rows("SELECT epoch, seq, kind, nick, text, at FROM entries WHERE room = ?")
         # By one look: meanwhile a log may begin, or go on as another.
         began: dict[str, str] = {}
         for epoch, _, _, _, _, at in rows:
@@ -215,9 +229,10 @@ class Stage:
         said = sorted(
             (began[epoch], epoch, seq, nick, text) for epoch, seq, kind, nick, text, _ in rows if kind == "said"
         )
-        return [(nick, text) for _, _, _, nick, text in said]
+        return [self.line((nick, text)) for _, _, _, nick, text in said]
 
-    def _rows(self, query: str) -> list[Any]:
+    def rows(self, query: str) -> list[Any]:
+        """What the store has, by a query for the room's name."""
         if self.server is not None:
             server, database = self.server
             return server.statement(query.replace("?", f"'{ROOM}'"), database)
@@ -278,16 +293,17 @@ class Many(Stage):
         self.broker = broker
         self.limits = limits
         self.recording.extend(
-            self._process(f"record{n}", "--record", "--reap") for n in range(recording or (1 if self.short else 2))
+            self.process(f"record{n}", "--record", "--reap") for n in range(recording or (1 if self.short else 2))
         )
         self.serving.extend(
-            self._process(f"serve{n}", "--serve", "web,irc,line") for n in range(serving or (2 if self.short else 3))
+            self.process(f"serve{n}", "--serve", "web,irc,line") for n in range(serving or (2 if self.short else 3))
         )
         with ThreadPoolExecutor() as starting:
             list(starting.map(Meet.start, (*self.recording, *self.serving)))
         self.put_nginx_before()
 
-    def _process(self, name: str, *roles: str) -> Meet:
+    def process(self, name: str, *roles: str) -> Meet:
+        """One more of them, not started yet."""
         doors = "--serve" in roles
         options = [
             "--broker",

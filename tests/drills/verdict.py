@@ -49,24 +49,65 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Posts:
+    """What came of the posts of one source, each of which has a number.
+
+    ``given``: those that its API gives, at once or when it is asked again; ``stands``: what stands in the
+    store, in order; ``left_out``: how many the room was told not to have; ``under_way``: how many may be
+    lost on a connection that breaks, because nobody gives them again.
+    """
+
+    source: str
+    written: int
+    given: Set[int]
+    stands: Sequence[int]
+    left_out: int = 0
+    under_way: int = 0
+
+    @property
+    def lost(self) -> int:
+        """How many were given, do not stand, and were not told to be left out."""
+        return len(self.given - set(self.stands)) - self.left_out
+
+    @property
+    def twice(self) -> int:
+        """How many stand more than once."""
+        return len(self.stands) - len(set(self.stands))
+
+    @property
+    def sound(self) -> bool:
+        """Whether all that was given stands once, or was left out and told."""
+        return not self.twice and 0 <= self.lost <= self.under_way
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How a drill ended."""
 
     said: int
     accepted: int
     rows: Sequence[Row] = field(default_factory=tuple)
+    posts: Sequence[Posts] = ()
 
     @property
     def sound(self) -> bool:
         """Whether nothing accepted was lost, doubled or out of order, anywhere."""
-        return all(row.sound for row in self.rows)
+        return all(row.sound for row in self.rows) and all(posts.sound for posts in self.posts)
 
 
-def judge(said: Set[Line], accepted: Set[Line], stored: Sequence[Line], ears: Sequence[Ear]) -> Verdict:
+def judge(
+    said: Set[Line],
+    accepted: Set[Line],
+    stored: Sequence[Line],
+    ears: Sequence[Ear],
+    outside: Set[Line] = frozenset(),
+    posts: Sequence[Posts] = (),
+) -> Verdict:
     """Compare: the store with what was accepted, and everybody who listened with the store.
 
     Nobody may have heard what is not stored.  What was said and not accepted may stand, but then
-    it stands for everybody.
+    it stands for everybody.  What was written ``outside`` may stand, too, in any order; what has
+    come of it is judged by ``posts``.
     """
     place = {line: number for number, line in reversed(list(enumerate(stored)))}
     of_store = Row(
@@ -75,10 +116,11 @@ def judge(said: Set[Line], accepted: Set[Line], stored: Sequence[Line], ears: Se
         len(stored),
         lost=tuple(sorted(accepted - set(stored))),
         twice=_twice(stored),
-        disordered=_disordered_speakers(stored),
-        unknown=tuple(sorted(set(stored) - said)),
+        disordered=_disordered_speakers([line for line in stored if line not in outside]),
+        unknown=tuple(sorted(set(stored) - said - outside)),
     )
-    return Verdict(len(said), len(accepted), [of_store, *(_row(ear, stored, accepted, place) for ear in ears)])
+    rows = [of_store, *(_row(ear, stored, accepted, place) for ear in ears)]
+    return Verdict(len(said), len(accepted), rows, posts)
 
 
 def _row(ear: Ear, stored: Sequence[Line], accepted: Set[Line], place: Mapping[Line, int]) -> Row:
@@ -137,6 +179,11 @@ def table(verdict: Verdict) -> list[str]:
         counts = f"{row.heard:>7}{len(row.lost):>6}{len(row.twice):>7}{len(row.disordered):>14}{len(row.unknown):>12}"
         back = f"{row.returns:>11}{row.history_reloaded:>10}{row.shown_again:>13}" if row.door else ""
         lines.append(f"{name:14}{counts}{back}")
+    if verdict.posts:
+        lines.append(f"{'posts of':14}{'written':>9}{'given':>8}{'stand':>8}{'left out':>10}{'lost':>6}{'twice':>7}")
+    for posts in verdict.posts:
+        counts = f"{posts.written:>9}{len(posts.given):>8}{len(posts.stands):>8}{posts.left_out:>10}"
+        lines.append(f"{posts.source:14}{counts}{posts.lost:>6}{posts.twice:>7}")
     for row in verdict.rows:
         for what in ("lost", "twice", "disordered", "unknown"):
             found: tuple[Line, ...] = getattr(row, what)

@@ -144,8 +144,10 @@ class Directed:
         text = f"{source} #{TAG} {number}"
         self._written[source].append(number)
         if source == "twitter":
-            heard = self.twitter.connected and bool(self.twitter.matching(text, "tina"))
-            self.twitter.tell(text, "tina")
+            # Whoever takes less than is told gets less: X keeps nothing for anybody.
+            heard = self.twitter.connected and not self.twitter.full and bool(self.twitter.matching(text, "tina"))
+            if heard:
+                self.twitter.tell(text, "tina")
         elif source == "mastodon":
             heard = bool(self.mastodon.streams)
             self.mastodon.say(text, TAG)

@@ -44,6 +44,8 @@ class Twitter:
         """Never answer who asks for the rules."""
         self.haunted = False
         """A dead connection is still taken for alive, until somebody frees it."""
+        self.full = False
+        """Whoever has the stream takes less than is told."""
         self.refuses: Callable[[str], str] = lambda value: ""
         """Why a rule is not taken; empty if it is."""
         self._stream: Any = None
@@ -169,11 +171,26 @@ class Twitter:
         self._stream = request
         request.write(b"")
         self._finished = Deferred()
+        self.full = False
+        request.registerProducer(self, True)
         try:
             await self._finished
         finally:
             self._stream = None
+            if request.channel is not None:
+                request.unregisterProducer()
         return b""
+
+    def pauseProducing(self) -> None:
+        """More waits to be taken than is good."""
+        self.full = True
+
+    def resumeProducing(self) -> None:
+        """What waited is taken."""
+        self.full = False
+
+    def stopProducing(self) -> None:
+        """The connection is gone."""
 
     @app.route("/2/tweets/search/stream/rules", methods=["GET"])
     def list_rules(self, request: Any) -> Any:
