@@ -32,6 +32,12 @@ class Budgets(SynchronousTestCase):
         assert next_day(NOON) == 43_200
         assert self.budget.spent("a", NOON + 43_200) == ""
 
+    def test_a_clock_that_is_set_back_by_days_begins_anew_too(self) -> None:
+        for _ in range(3):
+            self.budget.pay(["a"], NOON)
+        assert self.budget.spent("a", NOON - 2 * 86_400) == ""
+        assert self.budget.count("a", NOON - 2 * 86_400)[0] < self.budget.count("a", NOON)[0]
+
     def test_what_another_process_counted_counts(self) -> None:
         day, _ = self.budget.count("a", NOON)
         self.budget.know("a", day, 2, NOON)

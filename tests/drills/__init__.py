@@ -8,7 +8,8 @@
     python -m tests.drills --seed 7 --short   as the tests run them
 
 The law: whatever somebody was told to be accepted stands in the store once, and everybody who
-was in the room heard it once and in its order.
+was in the room heard it once and in its order.  Of posts from outside, what their API gives stands
+once, or was left out and told.
 
 =============  ==============================================================
 module         what it is
@@ -17,6 +18,8 @@ module         what it is
 ``people``     those who talk, number what they say, and come back by themselves
 ``stage``      the processes that are up: Meets, their Redis, nginx, the store
 ``harm``       what is done to them, one function a drill
+``outside``    what is done to X, Mastodon and Bluesky, whose stand-ins ``upstream`` holds
+``hall``       people in a process of their own, who time the echoes of what they say
 ``drills``     the list of drills, and how one is run
 ``__main__``   the command
 =============  ==============================================================

@@ -60,7 +60,7 @@ class Seat:
 
 
 def report(seats: Sequence[Seat]) -> dict[str, int]:
-    """What is wrong with what they heard; the order that counts is that of most of them."""
+    """What is wrong with what they heard; the order that counts is that of the first."""
     said = {f"{seat.name} says {number}" for seat in seats for number in range(1, seat.said + 1)}
     order = {text: place for place, text in enumerate(seats[0].heard)}
     lost = sum(len(said - set(seat.heard)) for seat in seats)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.drills.verdict import Ear, judge, table
+from tests.drills.verdict import Ear, Posts, judge, table
 
 A1, A2, B1, B2 = ("ann", "ann 1"), ("ann", "ann 2"), ("bob", "bob 1"), ("bob", "bob 2")
 STORED = [A1, B1, A2]
@@ -53,3 +53,28 @@ def test_the_table_names_what_is_lost() -> None:
     told = "\n".join(table(judge(SAID, {A1, B2}, STORED, [Ear("eve", "web", STORED, returns=3)])))
     assert "said 4, accepted 2" in told
     assert "store: lost: bob 2" in told
+
+
+def test_what_was_written_outside_may_stand_in_any_order() -> None:
+    later, earlier = ("twitter", "twitter #drill 2"), ("twitter", "twitter #drill 1")
+    stored = [later, A1, earlier]
+    verdict = judge({A1}, {A1}, stored, [Ear("eve", "web", stored)], {later, earlier})
+    assert verdict.sound
+    assert judge({A1}, {A1}, stored, [Ear("eve", "web", [later, A1])], {later, earlier}).rows[1].lost == (earlier,)
+
+
+def test_a_post_that_was_given_and_neither_stands_nor_was_left_out_is_lost() -> None:
+    posts = Posts("twitter", 9, frozenset({3, 4, 5, 6}), [1, 4, 6], left_out=1)
+    assert (posts.lost, posts.twice, posts.sound) == (1, 0, False)
+    assert Posts("twitter", 9, frozenset({3, 4}), [4], under_way=1).sound
+
+
+def test_a_post_that_stands_twice_and_more_left_out_than_were_given_are_found() -> None:
+    assert not Posts("twitter", 9, frozenset({3}), [3, 3]).sound
+    assert not Posts("twitter", 9, frozenset({3}), [3], left_out=1).sound
+    assert not judge({A1}, {A1}, [A1], [], posts=[Posts("twitter", 9, frozenset({3}), [3, 3])]).sound
+
+
+def test_the_table_counts_the_posts() -> None:
+    told = table(judge({A1}, {A1}, [A1], [], posts=[Posts("twitter", 9, frozenset({3, 4}), [4], left_out=1)]))
+    assert told[-1].split() == ["twitter", "9", "2", "1", "1", "0", "0"]
