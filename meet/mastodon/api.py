@@ -61,9 +61,12 @@ class Api:
         self._client = HTTPClient(Agent(reactor, connectTimeout=15, pool=pool))
         self._streaming = ""
 
-    async def timeline(self, tag: str, after: str) -> list[Any]:
-        """The statuses with ``tag`` that followed the one with id ``after``, newest first; '': the newest of all."""
-        query = {"limit": str(AT_ONCE)} | ({"min_id": after} if after else {})
+    async def timeline(self, tag: str, after: str, before: str = "") -> list[Any]:
+        """The statuses with ``tag`` that followed the one with id ``after``, newest first.
+
+        Without ``after`` they are the newest of all, or of those before the one with id ``before``.
+        """
+        query = {"limit": str(AT_ONCE)} | ({"min_id": after} if after else {}) | ({"max_id": before} if before else {})
         answer = await self._ask(f"/api/v1/timelines/tag/{quote(tag, safe='')}?{urlencode(query)}")
         return answer if isinstance(answer, list) else []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -122,10 +122,12 @@ class Mastodon:
             await deferLater(self._reactor, wait, lambda: None)
 
     async def _hear(self, work: _Work) -> str:
+        work.begin()
         stream = work.stream = await work.api.stream(work.word[1:], lambda event: self._heard(work, event))
         try:
             self._flow((work.api.address, work.word), True, "Posts from Mastodon come.")
             await self._catch_up(work)
+            work.caught_up()
             return await _until(stream.ended)
         finally:
             stream.close("It is not needed any more.")
@@ -133,22 +135,35 @@ class Mastodon:
     async def _catch_up(self, work: _Work) -> None:
         """Tell what was written while there was no stream, oldest first."""
         if not work.newest:
-            for told in reversed(await work.api.timeline(work.word[1:], "")):
-                status = posts.status(told, work.api.host, self._words)
-                if status is not None and seconds(status.post.at) >= self._since:
-                    self._tell(work, status)
-                elif status is not None:
-                    work.saw(status.local)
+            await self._look_back(work)
             return
         for _ in range(_PAGES):
-            found = await work.api.timeline(work.word[1:], work.newest)
             before = work.newest
-            for told in reversed(found):
-                status = posts.status(told, work.api.host, self._words)
-                if status is not None:
-                    self._tell(work, status)
-            if len(found) < AT_ONCE or work.newest == before:
+            found = self._read(work, await work.api.timeline(work.word[1:], work.newest))
+            for status in found.statuses:
+                self._tell(work, status)
+                work.reached(status.local)
+            if found.last or work.newest == before:
                 return
+
+    async def _look_back(self, work: _Work) -> None:
+        """The same of one that was never listened to: from the beginning that was asked for."""
+        statuses: list[Status] = []
+        oldest = ""
+        for _ in range(_PAGES):
+            found = self._read(work, await work.api.timeline(work.word[1:], "", oldest))
+            statuses = [*found.statuses, *statuses]
+            if found.last or not found.statuses or seconds(statuses[0].post.at) < self._since:
+                break
+            oldest = statuses[0].local
+        for status in statuses:
+            if seconds(status.post.at) >= self._since:
+                self._tell(work, status)
+            work.reached(status.local)
+
+    def _read(self, work: _Work, page: Sequence[Any]) -> _Page:
+        statuses = [posts.status(told, work.api.host, self._words) for told in reversed(page)]
+        return _Page([status for status in statuses if status is not None], len(page) < AT_ONCE)
 
     def _heard(self, work: _Work, event: Event) -> None:
         if event.name in ("update", "status.update"):
@@ -203,22 +218,49 @@ class Mastodon:
             self._audience.refused(word, reason)
 
 
+class _Page(NamedTuple):
+    """Statuses of a timeline, oldest first; ``last``: there are no more of them."""
+
+    statuses: list[Status]
+    last: bool
+
+
 class _Work:
-    """One hashtag on one instance: ``newest`` is the id of the newest status that was seen, as the instance has it."""
+    """One hashtag on one instance.
+
+    ``newest`` is the id, as the instance has it, of the status up to which all were seen.  What a
+    stream tells while the gap before it is being filled is ahead of that.
+    """
 
     def __init__(self, source: Mastodon, api: Api, word: str) -> None:
         self.api = api
         self.word = word
         self.newest = ""
+        self._ahead = ""
+        self._whole = False
         self.stream: Stream | None = None
         self.stopped = False
         self._source = source
         self._done: Deferred[None] = Deferred.fromCoroutine(source.listen(self)).addErrback(self._broke)
 
+    def begin(self) -> None:
+        """From now on there is a gap before what a stream tells."""
+        self._whole = False
+
     def saw(self, local: str) -> None:
-        """The instance has a status of this id.  Ids are numbers that grow, written without zeros before."""
-        if (len(local), local) > (len(self.newest), self.newest):
-            self.newest = local
+        """The instance has a status of this id."""
+        self._ahead = _later(self._ahead, local)
+        if self._whole:
+            self.newest = self._ahead
+
+    def reached(self, local: str) -> None:
+        """All up to the status of this id were seen."""
+        self.newest = _later(self.newest, local)
+
+    def caught_up(self) -> None:
+        """There is no gap any more."""
+        self._whole = True
+        self.newest = _later(self.newest, self._ahead)
 
     def stop(self) -> Deferred[Any]:
         """Hear it no more; fires when the stream is closed."""
@@ -232,6 +274,11 @@ class _Work:
     def _broke(self, failure: Any) -> None:
         if not failure.check(CancelledError):
             self._source.log.failure("The source of posts from Mastodon broke", failure)
+
+
+def _later(one: str, other: str) -> str:
+    """The later of two ids, which are numbers that grow, written without zeros before."""
+    return max(one, other, key=lambda local: (len(local), local))
 
 
 def _until(ended: Deferred[str]) -> Deferred[str]:

@@ -115,6 +115,31 @@ class Source(TestCase):
         # While time is hurried on, the silence of the stand-in may be taken for another break.
         self.assertEqual((self.audience.flows[:2], self.audience.flows[-1]), ([True, False], True))
 
+    async def test_what_the_stream_tells_while_a_gap_is_filled_makes_no_other_gap(self):
+        await self.begin("#a")
+        self.standin.say("0", "a")
+        await self.heard(1)
+        self.standin.refuse = 503
+        self.standin.cut()
+        await self.audience.until(lambda: self.audience.flows[-1:] == [False])
+        for number in range(1, 100):
+            self.standin.say(str(number), "a")
+        self.standin.refuse = 0
+        self.standin.looked = lambda: self.standin.say("live", "a")
+        await self.reactor.later(lambda: "99" in self.audience.texts)
+        self.standin.looked = lambda: None
+        told = [text for text in self.audience.texts if text != "live"]
+        self.assertEqual(told, [str(number) for number in range(100)])
+
+    async def test_it_begins_where_it_is_told_to_however_much_was_written_since(self):
+        now = reactor.seconds()
+        self.standin.say("long ago", "a", at=moment(now - 100))
+        for number in range(90):
+            self.standin.say(str(number), "a", at=moment(now - 50))
+        await self.begin("#a", since=now - 60)
+        await self.heard(90)
+        self.assertEqual(self.audience.texts, [str(number) for number in range(90)])
+
     async def test_it_begins_where_it_is_told_to(self):
         now = reactor.seconds()
         self.standin.say("long ago", "a", at=moment(now - 100))

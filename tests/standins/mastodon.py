@@ -57,6 +57,7 @@ class Mastodon:
     * ``refuse``: an HTTP status of everything (401, 429, 503); ``reset`` the moment told with 429.
     * ``silent``: nothing is streamed, no sign of life either.
     * ``split``: bytes of each write; ``end``: what a line ends with.
+    * ``looked``: called whenever a timeline was read, as of people who write just then.
     * ``cut``: every stream is dropped; ``raw``: any bytes on every stream.
 
     ``asked`` has the path and query of each question, ``tokens`` what it was authorized by.
@@ -70,6 +71,7 @@ class Mastodon:
         self.silent = False
         self.split = 0
         self.end = "\n"
+        self.looked: Callable[[], object] = lambda: None
         self.asked: list[str] = []
         self.streams: list[tuple[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
@@ -172,9 +174,12 @@ class Mastodon:
             after = request.args.get(b"min_id", [b"0"])[0].decode()
             limit = int(request.args.get(b"limit", [b"20"])[0])
             names = [each for each in self.statuses if tag in (t["name"].casefold() for t in each["tags"])]
-            newer = [each for each in names if int(each["id"]) > int(after)]
+            before = request.args.get(b"max_id", [b"9" * 30])[0].decode()
+            newer = [each for each in names if int(after) < int(each["id"]) < int(before)]
             page = newer[:limit] if after != "0" else newer[-limit:]
-            return self._answer(request, page[::-1])
+            answer = self._answer(request, page[::-1])
+            self.looked()
+            return answer
 
         @app.route("/api/v1/streaming/hashtag", methods=["GET"])
         async def hashtag(request: Any) -> bytes:
