@@ -113,14 +113,16 @@ class Listening(Many):
         return len(self.upstream.ask("count")[source]["told"])
 
     def all_told(self) -> None:
-        """Wait until of all that was given it is known what has become of it: what was left out is told after 10 s."""
+        """Let nobody write until it is known what has become of all posts: what was left out is told after 10 s."""
 
         def unknown() -> list[str]:
             return [
                 f"{posts.lost} of {posts.source}" for posts in self.posts() if not 0 <= posts.lost <= posts.under_way
             ]
 
+        self.upstream.ask("talk", 0)
         until(lambda: not unknown(), lambda: f"what was left out: {unknown()}\n{self.logs()}", FLOWING)
+        self.upstream.ask("talk", EACH)
 
     # The end.
 
