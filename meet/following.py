@@ -47,6 +47,9 @@ _LOOKS_AT_ONCE = 8
 _SAVED_EACH = 10
 """Paid posts of a room after which their count is written down in it: so many are forgotten with a process at most."""
 
+_SAVED_AFTER = 1.0
+"""And seconds after which, for all that have come by then: each process of the room hears of each count."""
+
 _QUIET = 60.0
 """Seconds that a source may be away before hosts are told."""
 
@@ -82,7 +85,8 @@ class Follower(FollowingInTurn):
         self.name: str = source.name
         self._hub = hub
         self._limits = limits
-        self._budget = Budget(limits) if source.costs else None
+        bounded = limits.paid_posts or limits.paid_posts_per_room
+        self._budget = Budget(limits) if source.costs and bounded else None
         self._rooms: dict[str, FollowedRoom] = {}
         self._by_word: dict[str, set[str]] = {}
         self._words: frozenset[str] = frozenset()
@@ -304,8 +308,10 @@ class Follower(FollowingInTurn):
         budget.pay(names, now)
         over = [name for name in before if budget.spent(name, now)]
         for name in names:
-            if name in over or budget.count(name, now)[1] % _SAVED_EACH == 0:
+            if name in over:
                 self._save(name, self._rooms[name])
+            elif budget.count(name, now)[1] % _SAVED_EACH == 0 and (timer := f"save:{name}") not in self._timers:
+                self._timers[timer] = self._clock.callLater(_SAVED_AFTER, self._save_later, name)
         if over:
             for name in over:
                 self._rooms[name].note(budget.spent(name, now))
@@ -316,6 +322,11 @@ class Follower(FollowingInTurn):
     def _next_day(self) -> None:
         self._timers.pop("day", None)
         self._follow()
+
+    def _save_later(self, name: str) -> None:
+        del self._timers[f"save:{name}"]
+        if name in self._rooms:
+            self._save(name, self._rooms[name])
 
     def _save(self, name: str, room: FollowedRoom) -> None:
         if self._budget is not None:

@@ -197,6 +197,21 @@ class Bounds(Ground):
         self.flow.pass_time(86_400)
         assert self.follower.source.words == {"#pycon"}
 
+    def test_the_count_of_a_flood_is_written_down_once_a_second_and_not_at_all_without_a_budget(self) -> None:
+        for most, written in ((1_000_000, range(5, 8)), (0, range(1))):
+            self.begin(costs=True, paid_posts=most, paid_posts_per_room=0)
+            self.ask(Follow(words=("#pycon",)))
+            before = self.ann.feed.last
+            for _ in range(5):
+                self.write(*["flood #pycon"] * 200)
+                self.flow.pass_time(1)
+            self.flow.result(self.follower.stopService())
+            assert before is not None
+            assert self.ann.feed.last is not None
+            others = self.ann.feed.last.seq - before.seq - len(self.lines()) - len(self.notes())
+            assert others in written
+            assert self.ann.feed.room.voices.spent == ({"square": ("2026-11-24", 1000)} if most else {})
+
     def test_the_installation_has_one_too_and_both_outlive_the_process(self) -> None:
         self.begin(costs=True, paid_posts=3)
         self.ask(Follow(words=("#pycon",)))
