@@ -51,7 +51,7 @@ class Listening(Many):
     """Processes that serve, one that records, others that follow, one Redis, and all that is outside."""
 
     under_way = 0
-    """Posts that X may have written on a connection that broke just then."""
+    """Posts that X may have written on a connection that broke just then: two for each time."""
 
     def build(self, *sources: str, following: int = 1, **limits: int) -> None:  # type: ignore[override]  # Redis is its own
         """Start them, following ``sources``, all of them if none is named."""
@@ -175,7 +175,6 @@ class Listening(Many):
 def everything_outside(stage: Listening) -> None:
     """All that follows, one after the other: flood, stall, cut, Redis away, token revoked, ``kill -9``."""
     stage.build(following=2)
-    stage.under_way = 12
     stage.begin()
     _flood(stage, stage.lasting(1.5, 10))
     _stall(stage, stage.lasting(1, 10))
@@ -190,7 +189,6 @@ def everything_outside(stage: Listening) -> None:
 def stall_upstream(stage: Listening) -> None:
     """X, Mastodon and Bluesky say nothing for a while, with their connections open."""
     stage.build()
-    stage.under_way = 2
     stage.begin()
     for _ in range(1 if stage.short else 3):
         _stall(stage, stage.lasting(3, 60))
@@ -200,7 +198,6 @@ def stall_upstream(stage: Listening) -> None:
 def cut_upstream(stage: Listening) -> None:
     """X, Mastodon and Bluesky break off, and cannot be reached for a while."""
     stage.build()
-    stage.under_way = 4
     stage.begin()
     for _ in range(1 if stage.short else 3):
         _cut(stage, stage.lasting(2, stage.chance.choice([5, 20, 45])))
@@ -211,7 +208,6 @@ def cut_upstream(stage: Listening) -> None:
 def kill_who_follows(stage: Listening) -> None:
     """``kill -9`` of the process that follows; another one goes on within 15 seconds."""
     stage.build(following=2)
-    stage.under_way = 6
     stage.begin()
     for _ in range(1 if stage.short else 4):
         _kill(stage)
@@ -221,7 +217,6 @@ def kill_who_follows(stage: Listening) -> None:
 def revoke_the_token(stage: Listening) -> None:
     """X takes the token no longer; the others go on, and so does X once its file has a new one."""
     stage.build(following=2)
-    stage.under_way = 6
     stage.begin()
     for number in range(1 if stage.short else 3):
         _revoke(stage, f"new-token-{number}")
@@ -231,7 +226,6 @@ def revoke_the_token(stage: Listening) -> None:
 def take_redis_away(stage: Listening) -> None:
     """Redis stands still, or is killed and comes back, while posts come."""
     stage.build()
-    stage.under_way = 4
     stage.begin()
     # Six seconds is how long a turn outlives the last word with Redis.
     for number, seconds in enumerate((3,) if stage.short else (3, 10, 2, 30)):
@@ -283,6 +277,7 @@ def _flood(stage: Listening, seconds: float, hall: Hall | None = None) -> dict[s
 
 def _stall(stage: Listening, seconds: float) -> None:
     stage.some_talk()
+    stage.under_way += 2
     accepted = stage.accepted
     stage.upstream.freeze()
     stage.pause(seconds)
@@ -293,6 +288,7 @@ def _stall(stage: Listening, seconds: float) -> None:
 
 def _cut(stage: Listening, seconds: float) -> None:
     stage.some_talk()
+    stage.under_way += 2
     accepted = stage.accepted
     stage.upstream.ask("cut")
     stage.pause(seconds)
@@ -303,6 +299,7 @@ def _cut(stage: Listening, seconds: float) -> None:
 
 def _kill(stage: Listening) -> None:
     stage.some_talk()
+    stage.under_way += 2
     victim = until(lambda: stage.leader("twitter"), "one to follow")
     # Each source has a turn of its own, and may be another's.
     theirs = [source for source in stage.sources if stage.leader(source) is victim]
@@ -319,6 +316,7 @@ def _kill(stage: Listening) -> None:
 
 def _revoke(stage: Listening, token: str) -> None:
     stage.some_talk()
+    stage.under_way += 2
     leader = until(lambda: stage.leader("twitter"), "one to follow")
     sentence = "X does not take the bearer token. Make a new one for the app"
     told = leader.log.read_text().count(sentence)
@@ -337,6 +335,7 @@ def _revoke(stage: Listening, token: str) -> None:
 
 def _without_redis(stage: Listening, seconds: float, *, kill: bool = False) -> None:
     stage.some_talk()
+    stage.under_way += 2
     if kill:
         stage.redis.kill()
     else:
