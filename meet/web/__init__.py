@@ -22,6 +22,7 @@ module            what it is
 ``formats``       entries as frames, events and pairs, written once for all
 ``pages``         the routes of people: links and forms, without scripts
 ``visitor``       who comes by pages: the cookies
+``hosting``       the page of a room's host: forms to commands
 ``transcript``    whole rooms, as a page and as text
 ``rooms``         free names for new rooms
 ``views``         a room as objects for programs and values for templates

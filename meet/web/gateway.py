@@ -14,6 +14,7 @@ from meet.errors import Goodbye
 from meet.house import House
 from meet.interfaces import IGateway
 from meet.web.api import Api
+from meet.web.hosting import Hosting
 from meet.web.look import Look
 from meet.web.pages import Pages
 from meet.web.problems import Problems
@@ -78,7 +79,8 @@ class WebGateway:
         problems = Problems(look)
         self._streams = Streams(house)
         api = Api(house, problems, self._streams, RoomSockets(house))
-        self._pages = Pages(house, look, problems, Transcripts(house, self._streams))
+        transcripts = Transcripts(house, self._streams)
+        self._pages = Pages(house, look, problems, transcripts, Hosting(house, look, transcripts))
         self.factory = MeetSite(_Root(api, self._pages, problems), house)
 
     def stop_accepting(self) -> Deferred[None]:

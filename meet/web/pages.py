@@ -23,6 +23,7 @@ from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES, span
 from meet.web import security, views, visitor
 from meet.web.asking import apart, room_feed
+from meet.web.hosting import Hosting
 from meet.web.look import Look
 from meet.web.problems import Problems, document
 from meet.web.request import MeetRequest
@@ -42,8 +43,11 @@ class Pages:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
 
-    def __init__(self, house: House, look: Look, problems: Problems, transcripts: Transcripts) -> None:
+    def __init__(
+        self, house: House, look: Look, problems: Problems, transcripts: Transcripts, hosting: Hosting
+    ) -> None:
         self._house = house
+        self._hosting = hosting
         self._look = look
         self._problems = problems
         self._transcripts = transcripts
@@ -78,14 +82,14 @@ class Pages:
                 exists = not (await room_feed(self._house, name)).room.over(now)
             return self._home(request, refused, name=name, life=life, free=free, exists=exists)
         visitor.remember_host(request, room, host_key, LIVES[life] + self._house.limits.grace)
-        return self._go(request, f"/{room}")
+        return request.redirect(f"/{room}")
 
     @app.route("/<room>", methods=["GET"])
     async def room(self, request: MeetRequest, room: str) -> bytes:
         """The room: its newest lines, and a field."""
         folded = _folded(room)
         if folded != room:
-            return self._go(request, f"/{folded}", 308)
+            return request.redirect(f"/{folded}", 308)
         try:
             feed = await room_feed(self._house, folded)
         except Refused as refused:
@@ -127,7 +131,7 @@ class Pages:
             await visitor.come_in(self._house, request, feed, nick)
         except Refused as refused:
             return await self._room(request, feed, refused, nick=nick)
-        return self._go(request, f"/{feed.name}")
+        return request.redirect(f"/{feed.name}")
 
     @app.route("/<room>/say", methods=["POST"])
     async def say(self, request: MeetRequest, room: str) -> bytes:
@@ -142,7 +146,7 @@ class Pages:
             await apart(session.ask(Say(text=text, ref=ref)))
         except Refused as refused:
             return await self._room(request, feed, refused, draft=text, ref=ref)
-        return self._go(request, f"/{feed.name}")
+        return request.redirect(f"/{feed.name}")
 
     @app.route("/<room>/leave", methods=["POST"])
     async def leave(self, request: MeetRequest, room: str) -> bytes:
@@ -152,14 +156,30 @@ class Pages:
         if session is not None:
             await apart(session.leave())
         visitor.forget(request, feed.name)
-        return self._go(request, f"/{feed.name}")
+        return request.redirect(f"/{feed.name}")
+
+    @app.route("/<room>/host", methods=["GET"])
+    async def host(self, request: MeetRequest, room: str) -> bytes:
+        """What a host may do."""
+        folded = _folded(room)
+        if folded != room:
+            return request.redirect(f"/{folded}/host", 308)
+        feed = await room_feed(self._house, folded)
+        if feed.room.closed:
+            return request.redirect(f"/{folded}")
+        return await self._hosting.show(request, feed)
+
+    @app.route("/<room>/host", methods=["POST"])
+    async def rule(self, request: MeetRequest, room: str) -> bytes:
+        """Do it."""
+        return await self._hosting.take(request, await self._form_of(request, room))
 
     @app.route("/<room>/transcript", methods=["GET"])
     async def transcript(self, request: MeetRequest, room: str) -> bytes:
         """What was said, to read and to print."""
         folded = _folded(room)
         if folded != room:
-            return self._go(request, f"/{folded}/transcript", 308)
+            return request.redirect(f"/{folded}/transcript", 308)
         feed = await room_feed(self._house, folded)
         entries, older = await self._transcripts.newest(feed)
         page = self._look.page(
@@ -176,7 +196,7 @@ class Pages:
         """All that was said, as plain text."""
         folded = _folded(room)
         if folded != room:
-            return self._go(request, f"/{folded}/transcript.txt", 308)
+            return request.redirect(f"/{folded}/transcript.txt", 308)
         return await self._transcripts.text(request, await room_feed(self._house, folded))
 
     @app.route("/help", methods=["GET"])
@@ -280,7 +300,7 @@ class Pages:
             room=self._room_context(feed),
             you=views.you_object(session) if session else None,
             token=session.token if session else "",
-            host_key=visitor.host_key(request),
+            host_key=visitor.host_key(self._house, request, feed),
             here={"names": None, **here},
             lines=views.lines(said, session.id if session else ""),
             keeps=feed.room.promise(self._house.clock.seconds()),
@@ -292,10 +312,6 @@ class Pages:
             share=f"{request.base}/{feed.name}",
         )
         return request.answer(refused.refusal.status if refused else 200, _HTML, page)
-
-    def _go(self, request: MeetRequest, path: str, status: int = 303) -> bytes:
-        request.setHeader(b"Location", f"{self._house.at}{path}".encode())
-        return request.answer(status, "text/plain", b"")
 
 
 def _folded(room: str) -> str:

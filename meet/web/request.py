@@ -182,6 +182,11 @@ class MeetRequest(Request):
             self.setHeader(b"Cache-Control", b"no-store")
         return body
 
+    def redirect(self, path: str, status: int = 303) -> bytes:
+        """Send the asker to ``path``, as it is without what all pages stand under."""
+        self.setHeader(b"Location", f"{self.house.at}{path}".encode())
+        return self.answer(status, "text/plain; charset=utf-8", b"")
+
     def answer_json(self, value: object, status: int = 200) -> bytes:
         """Answer with ``value`` as JSON."""
         return self.answer(status, _JSON, wire.encode(value) + b"\n")

@@ -22,7 +22,7 @@ from meet.web.request import MeetRequest
 from meet.web.stream import Streams
 
 _SHOWN = 1000
-"""Lines on the page; the plain text has all."""
+"""Lines on the page of a transcript; the plain text has all."""
 
 
 @implementer(IPushProducer)
@@ -69,12 +69,16 @@ class Transcripts:
         self._house = house
         self._streams = streams
 
-    async def newest(self, feed: Feed) -> tuple[Sequence[Entry], bool]:
-        """The newest lines for a page, oldest first, and whether there are older ones."""
+    async def newest(
+        self, feed: Feed, before: Position | None = None, most: int = _SHOWN
+    ) -> tuple[Sequence[Entry], bool]:
+        """At most so many lines for a page, the newest of all or ``before`` a position, oldest first;
+        and whether there are older ones.
+        """
         if feed.last is None:
             return [], False
-        entries = await self._streams.older(feed, Position(feed.last.epoch, feed.last.seq + 1), _SHOWN + 1)
-        return entries[-_SHOWN:], len(entries) > _SHOWN
+        entries = await self._streams.older(feed, before or Position(feed.last.epoch, feed.last.seq + 1), most + 1)
+        return entries[-most:], len(entries) > most
 
     async def text(self, request: MeetRequest, feed: Feed) -> bytes | None:
         """Write all of the room to ``request`` as plain text."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from meet.errors import Refused
 from meet.feed import Feed
 from meet.house import House
+from meet.names import digest
 from meet.session import Session
 from meet.web.asking import WEB_IDLE, apart, place
 from meet.web.request import MeetRequest
@@ -23,9 +24,20 @@ def remember_host(request: MeetRequest, room: str, host_key: str, seconds: float
     _set(request, room, _HOST, host_key, seconds)
 
 
-def host_key(request: MeetRequest) -> str:
-    """The host key that the visitor's browser holds, or an empty text."""
-    return request.cookie(_HOST)
+def host_key(house: House, request: MeetRequest, feed: Feed) -> str:
+    """The host key of the room that the visitor's browser holds, or an empty text.
+
+    The browser is asked to keep it on: a room may have more time now than when it was opened.
+    """
+    key = request.cookie(_HOST)
+    if not key:
+        return ""
+    if digest(key) != feed.room.lock:
+        # It is of an earlier room of this name.
+        _forget(request, feed.name, _HOST)
+        return ""
+    remember_host(request, feed.name, key, feed.room.gone - house.clock.seconds())
+    return key
 
 
 def nick(request: MeetRequest) -> str:
@@ -51,19 +63,19 @@ async def who(house: House, request: MeetRequest, feed: Feed) -> Session | None:
     return session
 
 
-async def come_in(house: House, request: MeetRequest, feed: Feed, wish: str) -> Session:
-    """Bring the visitor in as ``wish``, or back in; raises `Refused`."""
-    key = host_key(request)
-    try:
-        session = await _join(house, request, feed, wish, key)
-    except Refused as refused:
-        if refused.code != "wrong-key" or not key:
-            raise
-        # A key of an earlier room of this name.
-        _forget(request, feed.name, _HOST)
-        session = await _join(house, request, feed, wish, "")
+async def come_in(house: House, request: MeetRequest, feed: Feed, wish: str, key: str = "") -> Session:
+    """Bring the visitor in as ``wish``, or back in; raises `Refused`.
+
+    The host ``key`` that they give makes them a host; one that their browser holds does so if it fits.
+    """
+    token = request.cookie(_TOKEN)
+    held = host_key(house, request, feed) if not key else key
+    joining = house.sessions.join(feed.name, via="web", address=request.address, nick=wish, token=token, host_key=held)
+    session: Session = await apart(joining)
+    left = feed.room.gone - house.clock.seconds()
+    if key:
+        remember_host(request, feed.name, key, left)
     session.touch(WEB_IDLE)
-    left = feed.room.ends + house.limits.grace - house.clock.seconds()
     _set(request, feed.name, _TOKEN, session.token, left)
     _set(request, feed.name, _NICK, session.nick.encode().hex(), left)
     return session
@@ -73,13 +85,6 @@ def forget(request: MeetRequest, room: str) -> None:
     """The visitor has left."""
     _forget(request, room, _TOKEN)
     _forget(request, room, _NICK)
-
-
-async def _join(house: House, request: MeetRequest, feed: Feed, wish: str, key: str) -> Session:
-    token = request.cookie(_TOKEN)
-    joining = house.sessions.join(feed.name, via="web", address=request.address, nick=wish, token=token, host_key=key)
-    session: Session = await apart(joining)
-    return session
 
 
 def _set(request: MeetRequest, room: str, name: str, value: str, seconds: float) -> None:
