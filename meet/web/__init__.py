@@ -27,6 +27,7 @@ module            what it is
 ``rooms``         free names for new rooms
 ``views``         a room as objects for programs and values for templates
 ``look``          templates and static files
+``lean``          scripts and styles without what only their readers need
 ================  ==========================================================================
 
 Importing klein installs the reactor, so only the assembly imports this package, late.

@@ -12,7 +12,6 @@ from typing import Any
 from meet import moderation, wire
 from meet.commands import Block, Choose, Close, Command, Extend, Follow, Remove, Retitle, Unblock
 from meet.errors import Refused
-from meet.events import Position
 from meet.feed import Feed
 from meet.house import House
 from meet.moments import LIVES

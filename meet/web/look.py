@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from meet.web import lean
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -27,8 +28,7 @@ _TYPES = {
     "txt": "text/plain; charset=utf-8",
 }
 
-_COMMENT = re.compile(rb"^[ ]*(?:/\*.*?\*/|//[^\n]*)\n", re.DOTALL | re.MULTILINE)
-_SPACE = re.compile(rb"^[ ]+|^\n", re.MULTILINE)
+_LEAN = {"css": lean.style, "js": lean.script}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,6 @@ class Look:
         return self._environment.get_template(template).render(**context).encode("utf-8", "replace")
 
 
-def lean(data: bytes) -> bytes:
-    """A script or a style without indentation, and without comments that have their lines to themselves.
-
-    No line of these files begins inside of a string.
-    """
-    return _SPACE.sub(b"", _COMMENT.sub(b"", data))
-
-
 def _tag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
@@ -87,10 +79,9 @@ def _read() -> list[tuple[str, Asset]]:
     folder = files("meet.web") / "static"
     found = []
     for file in folder.iterdir():
-        kind = _TYPES.get(file.name.rpartition(".")[2])
+        ending = file.name.rpartition(".")[2]
+        kind = _TYPES.get(ending)
         if kind is not None:
-            data = file.read_bytes()
-            if file.name.endswith((".css", ".js")):
-                data = lean(data)
+            data = _LEAN.get(ending, bytes)(file.read_bytes())
             found.append((file.name, Asset(data, gzip.compress(data, mtime=0), kind, _tag(data))))
     return found

@@ -101,10 +101,20 @@ class Pages:
 
     @app.route("/<room>/lines", methods=["GET"])
     async def lines(self, request: MeetRequest, room: str) -> bytes:
-        """The newest lines, for the frame of a room's page without scripts: they come again by themselves."""
+        """The newest lines, for the frame of a room's page without scripts: they come again by themselves.
+
+        A header says so: a page's own element would be one that those who read slowly cannot stop, and
+        here they ask for ``still``.
+        """
         for name, value in security.framing(request.host_header, framed=True):
             request.setHeader(name, value)
-        context: dict[str, Any] = {"room": None, "here": None, "lines": [], "problem": "", "again": _AGAIN}
+        context: dict[str, Any] = {
+            "room": None,
+            "here": None,
+            "lines": [],
+            "problem": "",
+            "again": not request.query("still"),
+        }
         status = 200
         try:
             feed = await room_feed(self._house, room)
@@ -118,8 +128,8 @@ class Pages:
             context["room"] = self._room_context(feed)
             context["here"] = {"names": None, **views.here_object(feed, self._house.limits)}
             context["lines"] = views.lines(said, session.id if session else "")
-        if context["room"] and context["room"]["closed"]:
-            context["again"] = 0
+        if context["again"] and not (context["room"] and context["room"]["closed"]):
+            request.setHeader(b"Refresh", b"%d" % _AGAIN)
         return request.answer(status, _HTML, self._look.page("frame.html", **context))
 
     @app.route("/<room>/join", methods=["POST"])

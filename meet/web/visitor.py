@@ -69,7 +69,7 @@ async def come_in(house: House, request: MeetRequest, feed: Feed, wish: str, key
     The host ``key`` that they give makes them a host; one that their browser holds does so if it fits.
     """
     token = request.cookie(_TOKEN)
-    held = host_key(house, request, feed) if not key else key
+    held = key or host_key(house, request, feed)
     joining = house.sessions.join(feed.name, via="web", address=request.address, nick=wish, token=token, host_key=held)
     session: Session = await apart(joining)
     left = feed.room.gone - house.clock.seconds()

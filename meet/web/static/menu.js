@@ -37,19 +37,32 @@ export function equip({ ask, me, nicks, remember, present, panel, link, api, pag
     try {
       await post(body);
       if (fold) panel.fold();
+      return true;
     } catch (error) {
       show(by_id("host-reason"), error instanceof Refused ? error.detail : "There is no connection now. Try again in a moment.");
+      return false;
     }
   }
 
-  for (const button of document.querySelectorAll("[data-extend]")) {
-    // By the server's clock: a phone's may be wrong.
-    button.addEventListener("click", () => rule({ ask: "extend", hours: Number(button.dataset.extend) }));
+  /** The tools of a host, where the page has them. */
+  function equip_host() {
+    for (const button of document.querySelectorAll("[data-extend]")) {
+      button.addEventListener("click", async () => {
+        // By the server's clock: a phone's may be wrong.  The page, asked for again, lets the browser keep the key longer.
+        if (await rule({ ask: "extend", hours: Number(button.dataset.extend) })) await fetch(location.pathname, { cache: "no-store" }).catch(() => {});
+      });
+    }
+
+    by_id("retitle").addEventListener("submit", (event) => {
+      event.preventDefault();
+      rule({ ask: "retitle", title: event.target.elements.title.value });
+    });
+
+    by_id("close").addEventListener("click", () => {
+      if (confirm("Close the room for everybody? Nothing can be said after that.")) rule({ ask: "close" });
+    });
   }
 
-  by_id("close").addEventListener("click", () => {
-    if (confirm("Close the room for everybody? Nothing can be said after that.")) rule({ ask: "close" });
-  });
-
+  if (by_id("host-tools")) equip_host();
   follow(equip_voices({ rule: (body) => rule(body, false), state, log }));
 }

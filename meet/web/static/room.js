@@ -87,7 +87,8 @@ function present() {
   by_id("say").hidden = !me || Boolean(closed);
   by_id("leave").hidden = !me || Boolean(closed);
   by_id("rename").hidden = !me || Boolean(closed);
-  by_id("host-tools").hidden = !me?.host || Boolean(closed);
+  const host_tools = by_id("host-tools");
+  if (host_tools) host_tools.hidden = !me?.host || Boolean(closed);
   if (!me) return;
   composer.named(me.nick);
   by_id("rename").elements.nick.value = me.nick;

@@ -8,13 +8,14 @@ export function equip_voices({ rule, state, log }) {
   const form = by_id("follow");
   const switches = [...document.querySelectorAll("[data-choice]")];
 
-  form.addEventListener("submit", (event) => {
+  form?.addEventListener("submit", (event) => {
     event.preventDefault();
     rule({ ask: "follow", words: form.elements.words.value.split(/[\s,]+/).filter(Boolean) });
   });
   for (const box of switches) box.addEventListener("change", () => rule({ ask: "choose", [box.dataset.choice]: box.checked }));
 
-  function draw() {
+  /** What a host has chosen, where the page shows it. */
+  function draw_host() {
     const now = state();
     form.elements.words.value = now.follows.join(" ");
     for (const box of switches) box.checked = now[box.dataset.choice];
@@ -28,6 +29,10 @@ export function equip_voices({ rule, state, log }) {
         return item;
       }),
     );
+  }
+
+  function draw() {
+    if (form) draw_host();
     const sources = log.sources();
     by_id("sources").hidden = !sources.length;
     by_id("source-list").replaceChildren(
