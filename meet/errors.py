@@ -34,6 +34,7 @@ REFUSALS: dict[str, Refusal] = {
     "empty": Refusal(422, "412", "There is nothing to say in that line."),
     "too-long": Refusal(422, "417", "That line is too long."),
     "too-large": Refusal(413, "417", "That request is too large."),
+    "bad-type": Refusal(415, "FAIL", "That kind of body is not taken here."),
     "no-session": Refusal(401, "451", "Nobody is in the room under that token."),
     "not-here": Refusal(403, "442", "You are not in that room."),
     "not-host": Refusal(403, "482", "Only the host can do that."),

@@ -21,7 +21,7 @@ from meet.feed import Feed
 from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES
 from meet.session import Session
-from meet.web import asyncapi, openapi, views
+from meet.web import asyncapi, handshake, openapi, views
 from meet.web.asking import apart, keep, place, room_feed
 from meet.web.problems import Problems
 from meet.web.request import MeetRequest
@@ -130,7 +130,7 @@ class Api:
     async def ask(self, request: MeetRequest, room: str) -> bytes:
         """Ask for anything else, as on a WebSocket: ``{ask, …}``."""
         session = await self._place(request, room)
-        asked = wire.asked(request.content.read(), self._house.clock.seconds())
+        asked = wire.asked(request.json_text(), self._house.clock.seconds())
         match asked.ask:
             case wire.Beat():
                 keep(session, request)
@@ -154,12 +154,13 @@ class Api:
     @app.route(f"{_ROOM}/socket", methods=["GET"])
     def socket(self, request: MeetRequest, room: str) -> IResource | bytes:
         """The room as a WebSocket."""
-        if request.header("Upgrade").lower() != "websocket":
-            request.setHeader(b"Upgrade", b"websocket")
+        # RFC 9110, section 7.8: what HTTP/1.0 says of an upgrade counts for nothing.
+        if request.header("Upgrade").lower() != "websocket" or request.clientproto == b"HTTP/1.0":
             meant = bool(request.header("Sec-WebSocket-Key")) or request.header("Sec-Fetch-Mode") == "websocket"
             request.channel.site.hints.not_upgraded(meant=meant)
-            refused = Refused("bad-input", "This address speaks WebSocket.")
-            return self._problems.refuse(request, refused, 426)
+            return self._not_upgraded(request, "This address speaks WebSocket.")
+        if not handshake.speaks_this_version(request.requestHeaders):
+            return self._not_upgraded(request, "Meet speaks version 13 of the WebSocket protocol.")
         request.channel.site.hints.upgraded()
         return self._sockets.takeover(request, room)
 
@@ -177,6 +178,15 @@ class Api:
     def failed(self, request: Any, failure: Failure) -> bytes:
         """Say what went wrong."""
         return self._problems.tell(request, failure)
+
+    def _not_upgraded(self, request: MeetRequest, sentence: str) -> bytes:
+        # RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
+        request.setHeader(b"Upgrade", b"websocket")
+        request.responseHeaders.addRawHeader(b"Connection", b"Upgrade")
+        request.setHeader(b"Sec-WebSocket-Version", handshake.VERSION)
+        # What comes after what was meant for a handshake is no request.
+        request.channel.answer_last()
+        return self._problems.refuse(request, Refused("bad-input", sentence), 426)
 
     async def _place(self, request: MeetRequest, room: str) -> Session:
         request.refuse_other_sites()

@@ -20,6 +20,11 @@ _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==\Z")
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
+def speaks_this_version(headers: Headers) -> bool:
+    """Whether a handshake with ``headers`` is of the version that Meet speaks."""
+    return headers.getRawHeaders(b"Sec-WebSocket-Version") == [VERSION]
+
+
 def agreed(headers: Headers) -> bytes:
     """The answer to a handshake with ``headers``, which makes a WebSocket of its connection.
 
@@ -28,7 +33,7 @@ def agreed(headers: Headers) -> bytes:
     """
     if b"upgrade" not in _words(headers, b"Connection") or b"websocket" not in _words(headers, b"Upgrade"):
         raise Refused("bad-input", "A WebSocket's handshake says Connection: Upgrade and Upgrade: websocket.")
-    if headers.getRawHeaders(b"Sec-WebSocket-Version") != [VERSION]:
+    if not speaks_this_version(headers):
         raise Refused("bad-input", "Meet speaks version 13 of the WebSocket protocol.")
     keys = headers.getRawHeaders(b"Sec-WebSocket-Key", [])
     if len(keys) != 1 or not _KEY.match(keys[0]):

@@ -31,6 +31,10 @@ from meet.web.rooms import free_names
 from meet.web.transcript import Transcripts
 
 _HTML = "text/html; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_ROBOTS = "User-agent: *\nAllow: {at}/$\nAllow: {at}/help\nDisallow: {at}/\n"
+"""Rooms are for those who were given their names."""
+
 _YEAR = b"public, max-age=31536000, immutable"
 _AGAIN = 10
 """Seconds after which the lines come again where there are no scripts."""
@@ -56,7 +60,7 @@ class Pages:
     @app.route("/", methods=["GET"])
     def home(self, request: MeetRequest) -> bytes:
         """The way in."""
-        return self._home(request)
+        return request.answer_same(_HTML, self._look.page("home.html", **self._home_context(request)))
 
     @app.route("/", methods=["POST"])
     async def open(self, request: MeetRequest) -> bytes:
@@ -80,7 +84,9 @@ class Pages:
                 free = await free_names(self._house, name)
                 name = names.room_name(name)
                 exists = not (await room_feed(self._house, name)).room.over(now)
-            return self._home(request, refused, name=name, life=life, free=free, exists=exists)
+            more = {"problem": refused.detail, "name": name, "life": life, "free": free, "exists": exists}
+            page = self._look.page("home.html", **self._home_context(request, **more))
+            return request.answer(refused.refusal.status, _HTML, page)
         visitor.remember_host(request, room, host_key, LIVES[life] + self._house.limits.grace)
         return request.redirect(f"/{room}")
 
@@ -93,7 +99,7 @@ class Pages:
         try:
             feed = await room_feed(self._house, folded)
         except Refused as refused:
-            if refused.code != "no-room":
+            if refused.code != "no-room" or request.is_for_program:
                 raise
             page = self._look.page("absent.html", **self._home_context(request, name=folded))
             return request.answer(404, _HTML, page)
@@ -214,7 +220,17 @@ class Pages:
     def help(self, request: MeetRequest) -> bytes:
         """How it works, and what refusals mean."""
         refusals = [(code, row.title, row.status) for code, row in REFUSALS.items()]
-        return request.answer(200, _HTML, self._look.page("help.html", refusals=refusals, **self._doors(request)))
+        return request.answer_same(_HTML, self._look.page("help.html", refusals=refusals, **self._doors(request)))
+
+    @app.route("/robots.txt", methods=["GET"])
+    def robots(self, request: MeetRequest) -> bytes:
+        """What search engines may read."""
+        return request.answer_same(_TEXT, _ROBOTS.format(at=self._house.at).encode())
+
+    @app.route("/favicon.ico", methods=["GET"])
+    def favicon(self, request: MeetRequest) -> bytes:
+        """The icon, for those who do not look into pages for it."""
+        return request.redirect(self._look.address("favicon.svg").removeprefix(self._house.at), 302)
 
     @app.route("/static/<mark>/<name>", methods=["GET"])
     def static(self, request: MeetRequest, mark: str, name: str) -> bytes:
@@ -227,7 +243,7 @@ class Pages:
         request.setHeader(b"Vary", b"Accept-Encoding")
         request.setHeader(b"ETag", tag)
         request.setHeader(b"Cache-Control", _YEAR if mark == self._look.mark else b"no-cache")
-        if tag in (request.getHeader(b"If-None-Match") or b""):
+        if request.has(tag):
             request.setResponseCode(304)
             return b""
         if packed:
@@ -237,14 +253,14 @@ class Pages:
     @app.route("/health/live", methods=["GET"])
     def live(self, request: MeetRequest) -> bytes:
         """Whether the process answers."""
-        return request.answer(200, "text/plain", b"live\n")
+        return request.answer(200, _TEXT, b"live\n")
 
     @app.route("/health/ready", methods=["GET"])
     def readiness(self, request: MeetRequest) -> bytes:
         """Whether it should be sent visitors."""
         trouble = self._house.trouble()
         if self.ready and trouble is None:
-            return request.answer(200, "text/plain", b"ready\n")
+            return request.answer(200, _TEXT, b"ready\n")
         trouble = trouble or Trouble("end", "Meet is shutting down.")
         refused = Refused("unavailable", trouble.detail)
         body = document(refused, self._house.at, part=trouble.part)
@@ -258,13 +274,6 @@ class Pages:
     async def _form_of(self, request: MeetRequest, room: str) -> Feed:
         request.refuse_other_sites()
         return await room_feed(self._house, room)
-
-    def _home(self, request: MeetRequest, refused: Refused | None = None, **more: Any) -> bytes:
-        status = 200
-        if refused is not None:
-            status = refused.refusal.status
-            more["problem"] = refused.detail
-        return request.answer(status, _HTML, self._look.page("home.html", **self._home_context(request, **more)))
 
     def _home_context(self, request: MeetRequest, **more: Any) -> dict[str, Any]:
         context = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from meet.errors import Refused, Unavailable
 from meet.web.look import Look
@@ -20,8 +20,11 @@ from meet.wire import encode
 if TYPE_CHECKING:
     from meet.web.request import MeetRequest
 
-_COME_AGAIN = {429: b"10", 503: b"5"}
+_COME_AGAIN = {429: "10", 503: "5"}
 """Seconds after which it makes sense to ask again, by status."""
+
+_TAKEN = {True: b"application/json", False: b"application/x-www-form-urlencoded"}
+"""The kinds of bodies that are taken, by whether it is a program's address."""
 
 _INTERNAL = "Something in Meet broke. It is noted; what was said is kept."
 
@@ -43,6 +46,11 @@ def document(refused: Refused, at: str, status: int = 0, **more: Any) -> bytes:
     )
 
 
+def come_again(status: int) -> list[str]:
+    """The value of Retry-After in an answer with ``status``, if it has one."""
+    return [_COME_AGAIN[status]] if status in _COME_AGAIN else []
+
+
 class Problems:
     """Answers requests that cannot be granted."""
 
@@ -55,6 +63,11 @@ class Problems:
         """Set status and headers of ``request`` for ``failure``; returns the body."""
         error = failure.value
         status = 0
+        if isinstance(error, MethodNotAllowed) and request.method == b"OPTIONS":
+            allowed = sorted({*(error.valid_methods or ()), "OPTIONS"})
+            request.setHeader(b"Allow", ", ".join(allowed).encode())
+            request.setResponseCode(204)
+            return b""
         if isinstance(error, HTTPException):
             status = error.code or 500
             refused = _refused_by_routes(status)
@@ -74,8 +87,10 @@ class Problems:
     def refuse(self, request: MeetRequest, refused: Refused, status: int = 0, **more: Any) -> bytes:
         """As `tell`, of a refusal; ``more`` are further members of a problem document."""
         status = status or refused.refusal.status
-        if status in _COME_AGAIN:
-            request.setHeader(b"Retry-After", _COME_AGAIN[status])
+        for seconds in come_again(status):
+            request.setHeader(b"Retry-After", seconds.encode())
+        if status == 415:
+            request.setHeader(b"Accept", _TAKEN[request.is_for_api])
         if status == 401:
             request.setHeader(b"WWW-Authenticate", b"Bearer")
         if request.is_for_program:

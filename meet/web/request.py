@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -26,6 +27,10 @@ _FIELDS = 50
 """Fields that a form may have."""
 
 _JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_MAYBE_JSON = ("", _JSON, "text/json", "text/plain", _FORM)
+"""How JSON is called where nobody says what it is; the last is what curl says of all that it sends."""
+
 _PACKED = ("text/html", "application/json", "application/problem+json")
 _WORTH_PACKING = 1024
 """Bytes below which a packed answer saves no packet."""
@@ -73,9 +78,14 @@ class MeetRequest(Request):
         return self.house.public_url.rstrip("/") or f"{self.scheme}://{self.host_header or 'localhost'}{self.house.at}"
 
     @property
+    def is_for_api(self) -> bool:
+        """Whether the address is one of those that programs have."""
+        return self.path == b"/api" or self.path.startswith(b"/api/")
+
+    @property
     def is_for_program(self) -> bool:
         """Whether the asker wants JSON and not a page."""
-        if self.path == b"/api" or self.path.startswith(b"/api/"):
+        if self.is_for_api:
             return True
         accept = self.header("Accept")
         return "json" in accept and "text/html" not in accept
@@ -136,14 +146,21 @@ class MeetRequest(Request):
             return ""
 
     def json(self) -> dict[str, Any]:
-        """The JSON object in the body; raises `Refused` ``bad-input``."""
-        return wire.json_object(self.content.read())
+        """The JSON object in the body; raises `Refused` ``bad-type`` or ``bad-input``."""
+        return wire.json_object(self.json_text())
+
+    def json_text(self) -> bytes:
+        """The body, unread, of a kind that may be JSON; raises `Refused` ``bad-type`` for any other."""
+        kind = self._kind()
+        if kind not in _MAYBE_JSON and not kind.endswith("+json"):
+            raise Refused("bad-type", f"JSON is expected, not {kind[:40]}.")
+        body: bytes = self.content.read()
+        return body
 
     def form(self) -> dict[str, str]:
-        """The fields of a form in the body; raises `Refused` ``bad-input``."""
-        kind = self.header("Content-Type").partition(";")[0].strip().lower()
-        if kind != "application/x-www-form-urlencoded":
-            raise Refused("bad-input", "A form is expected.")
+        """The fields of a form in the body; raises `Refused` ``bad-type`` or ``bad-input``."""
+        if self._kind() != _FORM:
+            raise Refused("bad-type", f"A form is expected, as {_FORM}.")
         try:
             fields = parse_qsl(
                 self.content.read().decode("ascii"),
@@ -182,6 +199,21 @@ class MeetRequest(Request):
             self.setHeader(b"Cache-Control", b"no-store")
         return body
 
+    def answer_same(self, kind: str, body: bytes) -> bytes:
+        """Answer with ``body``, which is the same for everybody: who has it is told so, and may go back to it."""
+        tag = b'W/"%s"' % sha256(body).hexdigest()[:16].encode()
+        self.setHeader(b"ETag", tag)
+        self.setHeader(b"Cache-Control", b"no-cache")
+        if self.has(tag):
+            self.setResponseCode(304)
+            return b""
+        return self.answer(200, kind, body)
+
+    def has(self, tag: bytes) -> bool:
+        """Whether the asker has what is called ``tag``, an ETag (RFC 9110, section 13.1.2)."""
+        known = [each.strip().removeprefix("W/") for each in self.headers("If-None-Match").split(",")]
+        return "*" in known or tag.decode().removeprefix("W/") in known
+
     def redirect(self, path: str, status: int = 303) -> bytes:
         """Send the asker to ``path``, as it is without what all pages stand under."""
         self.setHeader(b"Location", f"{self.house.at}{path}".encode())
@@ -190,6 +222,9 @@ class MeetRequest(Request):
     def answer_json(self, value: object, status: int = 200) -> bytes:
         """Answer with ``value`` as JSON."""
         return self.answer(status, _JSON, wire.encode(value) + b"\n")
+
+    def _kind(self) -> str:
+        return self.header("Content-Type").partition(";")[0].strip().lower()
 
     # Where twisted.web calls us.
 
@@ -213,6 +248,9 @@ class MeetRequest(Request):
         if self.method not in _METHODS:
             self.channel.refuse(Refused("bad-input", "Meet does not know that method."), 501)
             return
+        if self.method == b"OPTIONS" and self.uri == b"*":
+            # RFC 9110, section 9.3.7: about the server itself.
+            self.path = b"/"
         if absolute := _ABSOLUTE.match(self.uri):
             # RFC 9112, section 3.2.2: what the whole address names goes before the Host header.
             self.requestHeaders.setRawHeaders(b"Host", [absolute[1]])

@@ -8,6 +8,7 @@ Nothing here writes down who asked for what.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -28,6 +29,8 @@ from meet.web.hints import Hints
 from meet.web.request import MeetRequest, too_large
 
 _log = Logger()
+
+_VERSION = re.compile(rb" HTTP/([0-9])\.([0-9])\Z")
 
 _LINGER = 2.0
 """Seconds for which a refused sender may go on before the connection is cut."""
@@ -84,8 +87,16 @@ class Channel(HTTPChannel):
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of the head."""
-        if not self._over:
-            super().lineReceived(line)
+        if self._over:
+            return
+        if not self.requests and (version := _VERSION.search(line)) is not None:
+            if version[1] != b"1":
+                self.refuse(Refused("bad-input", "Meet speaks version 1.1 of HTTP."), 505)
+                return
+            # RFC 9110, section 2.5: a later version of HTTP/1 is to be taken for the one that is known.
+            if version[2] not in b"01":
+                line = line[: version.start()] + b" HTTP/1.1"
+        super().lineReceived(line)
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take a part of the body."""
@@ -120,6 +131,10 @@ class Channel(HTTPChannel):
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:
         """Whether another request may follow."""
+        # twisted.web 26 takes this list for one of words between spaces.
+        words = request.headers("Connection").lower().replace(" ", "").split(",")
+        if "close" in words:
+            request.requestHeaders.setRawHeaders(b"Connection", [b"close"])
         return not self._last and bool(super().checkPersistence(request, version))
 
     def requestDone(self, request: Any) -> None:
@@ -137,8 +152,8 @@ class Channel(HTTPChannel):
         for name, value in security.framing(host):
             if not headers.hasHeader(name):
                 headers.setRawHeaders(name, [value])
-        if self._last:
-            headers.setRawHeaders(b"Connection", [b"close"])
+        if self._last and b"close" not in headers.getRawHeaders(b"Connection", []):
+            headers.addRawHeader(b"Connection", b"close")
         super().writeHeaders(version, code, reason, headers)
 
     def timeoutConnection(self) -> None:
@@ -228,7 +243,10 @@ class Channel(HTTPChannel):
         self._end()
 
     def _refuse_head(self) -> None:
-        self.refuse(Refused("too-large", "The head of that request is too large."), 431)
+        if self.requests:
+            self.refuse(Refused("too-large", "The head of that request is too large."), 431)
+        else:
+            self.refuse(Refused("too-large", "That address is too long."), 414)
 
     def _begin(self) -> None:
         clock = self.site.house.clock
@@ -332,9 +350,10 @@ def last_answer(refused: Refused, at: str, status: int = 0, *more: tuple[str, st
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         "Connection: close",
+        *(f"Retry-After: {seconds}" for seconds in problems.come_again(status)),
         *(f"{name}: {value}" for name, value in more),
     ]
-    fixed = b"".join(b"%s: %s\r\n" % header for header in security.FIXED)
+    fixed = b"".join(b"%s: %s\r\n" % header for header in (*security.FIXED, *security.framing("")))
     return "".join(f"{line}\r\n" for line in head).encode() + fixed + b"\r\n" + body
 
 

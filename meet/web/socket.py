@@ -164,7 +164,6 @@ class RoomSockets(WebSocketServerFactory):
         try:
             answer = handshake.agreed(request.requestHeaders)
         except Refused:
-            request.setHeader(b"Sec-WebSocket-Version", handshake.VERSION)
             request.channel.answer_last()
             raise
         return _Takeover(self, visit, answer)

@@ -281,3 +281,19 @@ class Voices(WebCase):
         self.assertNotIn("<img", page)
         text = (await self.ask("GET", "/algebra/transcript.txt")).text
         self.assertIn("<@dora.example via bluesky> two lines https://a.example/b https://bsky.example/9\n", text)
+
+
+class Bodies(WebCase):
+    async def test_json_may_come_under_any_name_that_hides_it_and_nothing_else_may(self):
+        for number, kind in enumerate(
+            ("", "application/json", "application/x-www-form-urlencoded", "application/a+json")
+        ):
+            body = b'{"name": "room-%d"}' % number
+            answer = await self.ask("POST", "/api/v1/rooms", body, **({"Content_Type": kind} if kind else {}))
+            self.assertEqual(answer.status, 201, kind)
+        for kind in ("multipart/form-data; boundary=x", "application/xml", "application/octet-stream"):
+            answer = await self.ask("POST", "/api/v1/rooms", b'{"name": "other"}', Content_Type=kind)
+            self.assertEqual((answer.status, answer.json["code"]), (415, "bad-type"), kind)
+            self.assertEqual(answer.header("Accept"), "application/json")
+        answer = await self.ask("POST", "/", b'{"name": "other"}', Content_Type="application/json")
+        self.assertEqual((answer.status, answer.header("Accept")), (415, "application/x-www-form-urlencoded"))

@@ -37,7 +37,7 @@ class Home(WebCase):
         self.assertEqual(answer.status, 422)
         for body in ("%ff=1&name=%ff", "&".join(f"a{number}=1" for number in range(60)), "é"):
             self.assertEqual((await self.ask("POST", "/", body)).status, 400, body)
-        self.assertEqual((await self.ask("POST", "/", {"name": "x"})).status, 400)
+        self.assertEqual((await self.ask("POST", "/", {"name": "x"})).status, 415)
 
 
 class RoomPage(WebCase):
@@ -194,9 +194,14 @@ class RoomPage(WebCase):
             self.assertNotIn("<script>", answer.text)
         answer = await self.ask("GET", "/no.such", Accept="application/json")
         self.assertEqual((answer.status, answer.json["code"]), (404, "not-found"))
+        answer = await self.ask("GET", "/geometry", Accept="application/json")
+        self.assertEqual((answer.status, answer.json["code"]), (404, "no-room"))
         answer = await self.ask("DELETE", "/algebra")
         self.assertEqual(answer.status, 405)
         self.assertIn("GET", answer.header("Allow"))
+        answer = await self.ask("OPTIONS", "/algebra/host")
+        self.assertEqual((answer.status, answer.header("Allow")), (204, "GET, HEAD, OPTIONS, POST"))
+        self.assertEqual((await self.ask("OPTIONS", "/a/b/c")).status, 404)
 
     async def test_a_closed_room_can_be_read_and_not_entered(self):
         cookie = await self.come_in()
@@ -263,8 +268,32 @@ class Files(WebCase):
         self.assertEqual((plain.header("Cache-Control"), plain.body), ("no-cache", answer.body))
         again = await self.ask("GET", "/static/0/base.css", If_None_Match=plain.header("ETag"))
         self.assertEqual((again.status, again.body), (304, b""))
+        for known, status in (
+            ("*", 304),
+            (f"W/{plain.header('ETag')}", 304),
+            (f'"other", {plain.header("ETag")}', 304),
+            (plain.header("ETag").strip('"'), 200),
+            ('"other"', 200),
+        ):
+            again = await self.ask("GET", "/static/0/base.css", If_None_Match=known)
+            self.assertEqual(again.status, status, known)
         for name in ("../pages.py", "..%2fpages.py", quote("é"), "base.css/x"):
             self.assertEqual((await self.ask("GET", f"/static/0/{name}")).status, 404)
+
+    async def test_pages_that_are_everybodys_are_not_sent_twice(self):
+        for path in ("/", "/help", "/robots.txt"):
+            page = await self.ask("GET", path)
+            self.assertEqual((page.status, page.header("Cache-Control")), (200, "no-cache"))
+            again = await self.ask("GET", path, If_None_Match=page.header("ETag"))
+            self.assertEqual((again.status, again.body), (304, b""))
+
+    async def test_what_is_looked_for_without_being_told(self):
+        robots = await self.ask("GET", "/robots.txt")
+        self.assertEqual(robots.header("Content-Type"), "text/plain; charset=utf-8")
+        self.assertIn("Disallow: /\n", robots.text)
+        icon = await self.ask("GET", "/favicon.ico")
+        self.assertEqual(icon.status, 302)
+        self.assertEqual((await self.ask("GET", icon.header("Location"))).header("Content-Type"), "image/svg+xml")
 
     async def test_files_are_packed_for_those_who_can_unpack(self):
         raw = await self.raw(b"GET /static/0/base.css HTTP/1.1\r\nHost: x\r\nAccept-Encoding: br, gzip\r\n\r\n")

@@ -93,9 +93,37 @@ class Bounds(ClockCase):
         wire = self.connect(b"GET / HTTP/1.1\r\n" + b"".join(b"X: %d\r\n" % number for number in range(10_000)))
         self.assert_refused(wire, 431, b"too-large")
 
-    def test_a_head_without_an_end_is_refused(self):
-        wire = self.connect(b"GET /" + b"a" * 20_000)
-        self.assert_refused(wire, 431, b"too-large")
+    def test_a_head_or_an_address_without_an_end_is_refused(self):
+        self.assert_refused(self.connect(b"GET /" + b"a" * 20_000), 414, b"too-large")
+        self.assert_refused(self.connect(b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000), 431, b"too-large")
+        wire = self.connect(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /" + b"a" * 20_000)
+        self.assertIn(b"HTTP/1.1 414", wire.value())
+
+    def test_a_later_http_1_is_http_1_1_and_another_http_is_refused(self):
+        wire = self.connect(b"GET /health/live HTTP/1.7\r\nHost: x\r\n\r\n")
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 200 "))
+        for version in (b"0.9", b"2.0", b"3.0"):
+            self.assert_refused(self.connect(b"GET / HTTP/%s\r\nHost: x\r\n" % version), 505, b"bad-input")
+
+    def test_whoever_says_close_among_other_words_is_let_go(self):
+        for words, closes in ((b"close, TE", True), (b"TE,CLOSE", True), (b"TE", False)):
+            wire = self.connect(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\n" % words)
+            self.assertEqual(wire.disconnecting, closes, words)
+            wire.protocol.connectionLost(None)
+
+    def test_the_server_itself_can_be_asked_what_it_takes(self):
+        wire = self.connect(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 204 "))
+        self.assertIn(b"Allow: GET, HEAD, OPTIONS, POST\r\n", wire.value())
+
+    def test_every_refusal_says_how_it_may_be_shown_and_when_to_come_again(self):
+        kept = [self.connect(), self.connect()]
+        answer = self.connect().value()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 429 "))
+        self.assertIn(b"\r\nRetry-After: 10\r\n", answer)
+        self.assertIn(b"\r\nContent-Security-Policy: default-src 'none'; ", answer)
+        self.assertIn(b"\r\nX-Frame-Options: DENY\r\n", answer)
+        self.assertFalse(any(wire.disconnecting for wire in kept))
 
     def test_what_is_no_request_is_refused(self):
         for data, status in (

@@ -122,6 +122,23 @@ class Sockets(WebCase):
         self.assertTrue(heard.startswith(b"HTTP/1.1 426 "))
         self.assertIn(b"Upgrade: websocket\r\n", heard)
 
+    async def test_what_is_spoken_is_told_to_who_speaks_something_else(self):
+        wish = (
+            b"Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        )
+        for version, more in (
+            (b"1.1", b""),
+            (b"1.1", b"Sec-WebSocket-Version: 8\r\n"),
+            (b"1.0", b"Sec-WebSocket-Version: 13\r\n"),
+        ):
+            wished = b"GET /api/v1/rooms/algebra/socket?nick=ann HTTP/%s\r\n%s%s\r\n" % (version, wish, more)
+            heard = await (await self.raw(wished)).closed
+            self.assertTrue(heard.startswith(b"HTTP/%s 426 " % version), heard)
+            for header in (b"Upgrade: websocket", b"Connection: Upgrade", b"Connection: close"):
+                self.assertIn(header + b"\r\n", heard)
+            self.assertIn(b"sec-websocket-version: 13\r\n", heard.lower())
+            self.assertIn(b'"code":"bad-input"', heard)
+
     async def test_the_own_origin_is_let_in(self):
         socket = await self.socket("", additional_headers={"Origin": self.url})
         await socket.hear_kind("welcome")
