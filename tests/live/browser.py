@@ -119,6 +119,10 @@ class Browser:
         """What was said aloud since `listen`."""
         return list(self.driver.execute_script("return spoken"))
 
+    def read_aloud(self) -> str:
+        """What of the connection is told to those who do not see the page."""
+        return str(self.driver.execute_script("return document.getElementById('status').textContent"))
+
     def titles(self) -> list[str]:
         """The titles that the page had since `listen`."""
         return list(self.driver.execute_script("return titles"))

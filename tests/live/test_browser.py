@@ -72,6 +72,7 @@ def test_a_line_typed_offline_is_said_once_when_back(meet: Meet, closing: Closin
     expected = [("ann", "before"), ("sue", "meanwhile"), ("ann", "typed in the tunnel")]
     until(lambda: other.heard == expected, "the line typed offline to be heard")
     _heard(page, *expected)
+    until(lambda: page.read_aloud() == "Connected again.", "who does not see the page to be told")
 
 
 def test_a_line_typed_offline_waits_for_another_nick_if_that_one_is_lost(tmp_path: Path, closing: Closing) -> None:
@@ -423,6 +424,29 @@ def test_without_scripts_the_same_room(meet: Meet, closing: Closing) -> None:
     page.driver.switch_to.default_content()
     assert page.find("[name=text]").get_attribute("value") == "being typed"
     assert meet.transcript("old-phones") == [("ann", "said by a form"), ("sue", "seen without a script")]
+
+
+def test_without_scripts_a_host_rules_the_room(meet: Meet, closing: Closing) -> None:
+    key = meet.open("lesson")
+    mallory = closing(Socket(meet, "lesson", "mallory"))
+    until(lambda: mallory.welcomes, "mallory to be in")
+    mallory.say("something nasty")
+    until(lambda: mallory.heard, "the line")
+    page = closing(Browser(meet, scripts=False, width=375, height=700))
+    page.go("/lesson/host")
+    page.find("[name=nick]").send_keys("Nora")
+    page.find("[name=key]").send_keys(key)
+    page.find("#enter button").click()
+    page.find("button[aria-label^='Remove: mallory']").click()
+    assert page.find(".done").text == "That line is gone, for everybody."
+    assert meet.transcript("lesson") == []
+    page.find("#words").send_keys("#pycon", Keys.ENTER)
+    until(lambda: "This room follows #pycon." in page.text(), "the room to follow")
+    assert not page.wide()
+    page.find("details:last-of-type summary").click()
+    page.find(".button.grave").click()
+    until(lambda: "The host closed this room." in page.text(), "the room to be closed")
+    assert page.driver.current_url.endswith("/lesson")
 
 
 def test_usable_on_a_slow_line(meet: Meet, closing: Closing) -> None:

@@ -167,15 +167,14 @@ function uneven(dark) {
   return cost;
 }
 
-/** Draw `text` into an SVG element; false if it is too long. */
+/** Draw `text` into an SVG element, which stays empty if it is too long. */
 export function draw(svg, text) {
   const dark = squares(text);
-  if (!dark) return false;
+  if (!dark) return;
   const size = dark.length + 2 * QUIET_ZONE;
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", dark.flatMap((row, y) => row.map((on, x) => (on ? `M${x + QUIET_ZONE} ${y + QUIET_ZONE}h1v1h-1z` : ""))).join(""));
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.setAttribute("shape-rendering", "crispEdges");
   svg.replaceChildren(path);
-  return true;
 }

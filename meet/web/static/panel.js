@@ -9,6 +9,7 @@ const HELD = "Meet cannot take lines right now; yours is kept";
 export class Panel {
   #here = { count: 0, names: null };
   #state = "first";
+  #once_live = "";
 
   /** `ask_names()` asks the room who is here. */
   constructor({ count, ends, nick, ask_names }) {
@@ -25,13 +26,18 @@ export class Panel {
     // Until there was a connection there is none to come back.
     if (state === "trying" && this.#state === "first") return;
     if (state !== this.#state) {
-      if (state === "away") by_id("status").textContent = "No connection. What you write is kept.";
-      else if (state === "held") by_id("status").textContent = HELD;
-      else if (state === "live" && this.#state === "held") by_id("status").textContent = "Meet takes lines again.";
-      else if (state === "live" && this.#state === "away") by_id("status").textContent = "Connected again.";
+      if (state === "away") this.#say("No connection. What you write is kept.", "Connected again.");
+      else if (state === "held") this.#say(HELD, "Meet takes lines again.");
+      else if (state === "live" && this.#once_live) this.#say(this.#once_live, "");
     }
     this.#state = state;
     this.#words();
+  }
+
+  /** Tell who does not see the page what it shows; `once_live` is told when it is over, whatever was tried before. */
+  #say(words, once_live) {
+    by_id("status").textContent = words;
+    this.#once_live = once_live;
   }
 
   closes(ends) {

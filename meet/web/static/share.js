@@ -23,5 +23,5 @@ export function equip() {
     by_id("send").hidden = false;
     by_id("send").addEventListener("click", () => navigator.share({ title: document.title, url: address.value }).catch(() => {}));
   }
-  by_id("code").toggleAttribute("hidden", !draw(by_id("code"), address.value));
+  draw(by_id("code"), address.value);
 }

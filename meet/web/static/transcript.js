@@ -1,7 +1,9 @@
 /* The transcript's days and times, in the reader's zone. */
 
 import { by_id, clock_time, day_key, day_words, element, kept_until } from "./words.js";
+import { post_time } from "./voice.js";
 
+by_id("zone").remove();
 const keeps = by_id("keeps");
 keeps.textContent = kept_until(keeps.textContent, keeps.dataset.gone);
 for (const day of document.querySelectorAll(".day")) day.remove();
@@ -9,6 +11,7 @@ let before = "";
 for (const line of document.querySelectorAll(".line")) {
   const when = new Date(line.dataset.at);
   for (const time of line.querySelectorAll(":scope > time, .head > time")) time.textContent = clock_time(when);
+  for (const time of line.querySelectorAll(".when > time")) time.textContent = post_time(new Date(time.dateTime));
   if (day_key(when) !== before) line.before(element("li", "day", day_words(when)));
   before = day_key(when);
 }

@@ -24,6 +24,7 @@ export function equip_voices({ rule, state, log }) {
         const item = element("li", "row", name || author);
         const button = element("button", "button quiet", "Let in again");
         button.type = "button";
+        button.setAttribute("aria-label", `Let in again: ${name || author}`);
         button.addEventListener("click", () => rule({ ask: "unblock", author }));
         item.append(button);
         return item;
