@@ -35,7 +35,7 @@ def policy(host: str, *, framed: bool = False) -> bytes:
     # Older Safari does not count WebSockets of the same host as 'self'.
     sockets = f" ws://{host} wss://{host}" if host else ""
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"connect-src 'self'{sockets}; frame-src 'self'; form-action 'self'; "
         f"frame-ancestors {_FRAMES[framed][0]}; base-uri 'none'"
     ).encode()
