@@ -82,7 +82,7 @@ HTTP = {
     "binary": (bytes(range(256)) + b"\r\n\r\n", 400, "bad-input"),
     "IRC": (b"NICK mallory\r\nUSER mallory 0 * :m\r\n\r\n", 400, "bad-input"),
     "the line door's": (b"/join calm mallory\r\nhello\r\n\r\n", 400, "bad-input"),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad-input"),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "bad-input"),
     "no such method": (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501, "bad-input"),
     "ten thousand headers": (
         b"GET / HTTP/1.1\r\n" + b"".join(b"A%d: b\r\n" % number for number in range(10_000)) + b"\r\n",
@@ -91,7 +91,7 @@ HTTP = {
     ),
     "a header of 100 KB": (b"GET / HTTP/1.1\r\nA: " + b"b" * 100_000 + b"\r\n\r\n", 431, "too-large"),
     "a header without end": (b"GET / HTTP/1.1\r\nA: " + b"b" * 100_000, 431, "too-large"),
-    "an address of 100 KB": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", 431, "too-large"),
+    "an address of 100 KB": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", 414, "too-large"),
     "an address not in UTF-8": (b"GET /%ff%fe HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad-input"),
     "an address that is none": (b"GET nowhere HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad-input"),
     "a colon alone": (b"GET / HTTP/1.1\r\n: b\r\n\r\n", 400, "bad-input"),
@@ -154,14 +154,15 @@ HTTP = {
         "bad-input",
     ),
     "a socket without a key": (
-        b"GET /api/v1/rooms/calm/socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n",
+        b"GET /api/v1/rooms/calm/socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\n\r\n",
         400,
         "bad-input",
     ),
     "a socket of another version": (
         b"GET /api/v1/rooms/calm/socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
         b"Sec-WebSocket-Version: 99\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-        400,
+        426,
         "bad-input",
     ),
     "no socket": (
