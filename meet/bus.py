@@ -13,7 +13,7 @@ from meet.errors import Stale, Taken
 from meet.events import Closed, Event, Extended, Opened, Position
 from meet.keys import ROOM, Names, shard_of
 from meet.limits import Limits
-from meet.look import Look
+from meet.look import Look, Numbered
 from meet.moments import DAY, seconds
 from meet.wire import decode_event
 
@@ -62,6 +62,7 @@ def to_publish(
     claim: tuple[str, str] | None = None,
     once: str | None = None,
     erase: Position | None = None,
+    instead: Numbered = (),
     process: str,
     epoch: str,
     limits: Limits,
@@ -94,6 +95,7 @@ def to_publish(
         "" if stays is None else stays,
         str(erase) if erase is not None else "",
         1000 * limits.once_kept,
+        *(word for at, other in instead for word in (str(at), other)),
     ]
     return Asked(keys, words)
 

@@ -126,6 +126,12 @@ class Withdraw(Command, frozen=True, kw_only=True):
     number: int
 
 
+class Expire(Command, frozen=True, kw_only=True):
+    """Let the words of posts go that must be gone by ``before`` (seconds since 1970); asked by the reaper."""
+
+    before: float
+
+
 class Note(Command, frozen=True, kw_only=True):
     """Tell the room, or its ``hosts`` alone, something of ``source``."""
 

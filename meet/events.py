@@ -140,11 +140,23 @@ class Said(Event, frozen=True, kw_only=True):
 
     @property
     def once(self) -> str | None:
-        """The same participant's same ``ref``; of a post its id, and its words if they were edited."""
+        """The same participant's same ``ref``; of a post its id, and its words if they were edited under it."""
         if self.post is not None:
-            edited = f":{digest(self.text)}" if self.post.was else ""
+            edited = f":{digest(self.text)}" if self.post.was == self.post.id else ""
             return f"{self.via}:{self.post.id}{edited}"
         return f"{self.by}:{self.ref}" if self.ref else None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether this is what stays of a post whose words had to go."""
+        return self.post is not None and not self.nick
+
+    def bare(self) -> Said:
+        """What may stay of a post whose words must go: its id and its link, by whom and when."""
+        if self.post is None:
+            return self
+        post = Provenance(id=self.post.id, handle="", at=self.post.at, link=self.post.link)
+        return Said(at=self.at, by=self.by, nick="", via=self.via, text="", post=post)
 
 
 class Removed(Event, frozen=True, kw_only=True):
@@ -158,6 +170,17 @@ class Removed(Event, frozen=True, kw_only=True):
     because: str
     by: str = ""
     nick: str = ""
+
+
+class Expired(Event, frozen=True, kw_only=True):
+    """The words of all posts that had to be gone ``before`` that moment are gone; their ids and links stay."""
+
+    before: str
+
+    @property
+    def key(self) -> str:
+        """The newest moment counts."""
+        return "expired"
 
 
 class Followed(Event, frozen=True, kw_only=True):
@@ -344,6 +367,7 @@ KINDS: tuple[type[Event], ...] = (
     Left,
     Said,
     Removed,
+    Expired,
     Retitled,
     Extended,
     Closed,

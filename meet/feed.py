@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from meet.events import Entry, Left, Position, Presence, Removed, Said
+from meet.events import Entry, Expired, Left, Position, Presence, Removed, Said
 from meet.limits import Limits
 from meet.look import Look, holds
 from meet.moments import moment, seconds
 from meet.room import Room
-from meet.wire import encode, entry
+from meet.wire import bare, encode, entry
 
 IN_DOUBT = 2.0
 """Seconds of talk that a lost connection may not have delivered."""
@@ -254,11 +254,19 @@ class Feed:
     def _take(self, item: Entry) -> None:
         self.room.apply(item)
         self.last = item.position
+        if isinstance(item.event, Expired):
+            self._expire(item.event.before)
         if item.event.key is None:
             self._keep(item)
             self._trim()
         else:
             self._remember_setting(item)
+
+    def _expire(self, before: str) -> None:
+        for index, item in enumerate(self._said):
+            body = bare(item.body, before)
+            if body is not item.body:
+                self._said[index] = entry(item.position, body)
 
     def _remember_setting(self, item: Entry) -> None:
         if item.event.key is not None and not isinstance(item.event, Presence):

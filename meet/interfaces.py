@@ -161,6 +161,7 @@ class IBroker(Interface):
         claim: tuple[str, str] | None = None,
         once: str | None = None,
         erase: Position | None = None,
+        instead: Numbered = (),
     ) -> Deferred[Position]:
         """Number, remember, journal and send ``body`` in one atomic step, behind its guards.
 
@@ -174,7 +175,8 @@ class IBroker(Interface):
 
         Without a ``key`` the entry is remembered in the tail, with one as the newest for that
         key; ``forget`` drops the key and its owner; a ``ruling`` moves the law to this entry;
-        ``erase`` takes the talk at that earlier position out of tail and journal.
+        ``erase`` takes the talk at that earlier position out of tail and journal; ``instead``
+        puts these bodies in the place of the talk at those positions, as far as it is still there.
 
         Fires with the position once the entry can no longer be lost by this broker.  This
         process may hear it before or after that.  Publishes of one process to one room are
@@ -292,8 +294,11 @@ class IStore(Interface):
         """Keep ``records``, each once however often it comes (by room, epoch and number).
 
         Presence is not kept.  A `meet.events.Forgotten` deletes what the room's epoch held,
-        from the files too.  A `meet.events.Renewed` moves what is recorded of the epoch before
-        into its own.  Fires when all of it is durable.
+        from the files too.  A `meet.events.Removed` deletes the talk of its number, a
+        `meet.events.Expired` puts what `meet.wire.bare` leaves of them in the place of all posts
+        whose words had to be gone by then, also of those that come after it.  A
+        `meet.events.Renewed` moves what is recorded of the epoch before into its own.  Fires when
+        all of it is durable.
         """
 
     def living() -> Deferred[Sequence[tuple[str, str]]]:

@@ -12,9 +12,13 @@ import unicodedata
 import msgspec
 
 from meet.errors import Refused
+from meet.moments import DAY
 
 LONGEST_WORD = 100
 """Characters of a word, its mark included."""
+
+KEEP_MOST = DAY
+"""Seconds; a source whose words may be kept for longer says that they may be kept as long as the room."""
 
 _WORD = re.compile(r"#(?=\w*[^\W\d_])\w[\w·]*|@[\w.-]+(@[\w.-]+)?")
 
@@ -33,7 +37,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``id`` is the source's own and names it for ever; ``author`` is the author's own id there,
     ``name`` and ``handle`` (without an @) are what readers see; ``at`` is when it was written, as
     `meet.moments.moment` writes it; ``text`` has its links in full; ``warning`` is what its author
-    folded it under; ``was`` is the id of the post that this one takes the place of after an edit.
+    folded it under; ``was`` is the id of the post that this one takes the place of after an edit;
+    ``keep`` is for how many seconds its words may be kept, at most `KEEP_MOST` (0: as long as the room).
     """
 
     source: str
@@ -51,12 +56,14 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repost: bool = False
     quote: bool = False
     was: str = ""
+    keep: int = 0
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a line comes from that was written elsewhere: what `meet.events.Said` tells of it besides.
 
-    The fields are those of `Post`; ``at`` is when it was written there.
+    The fields are those of `Post`; ``at`` is when it was written there.  ``expires`` is the moment by
+    which its words must be gone everywhere, id and link alone may stay (empty: with the room).
     """
 
     id: str
@@ -70,6 +77,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repost: bool = False
     quote: bool = False
     was: str = ""
+    expires: str = ""
 
 
 def tag_word(tag: str) -> str:

@@ -18,6 +18,7 @@ from meet.commands import (
     Choose,
     Close,
     Command,
+    Expire,
     Extend,
     Follow,
     GiveUp,
@@ -136,7 +137,8 @@ class Room:
         ``who`` is a participant's id, ``now`` seconds since 1970.  Raises `Refused` with the
         reason for a no; changes nothing.
         """
-        if not isinstance(command, Open):
+        # A room that has closed is readable still, and what must be gone goes.
+        if not isinstance(command, Open | Expire):
             self._must_be_open(now, unless=isinstance(command, Close))
         return _RULES[type(command)](self, command, who, now)
 
@@ -343,6 +345,7 @@ _RULES: dict[type[Command], _Rule] = {  # type: ignore[type-arg]  # each takes t
     Unblock: lambda room, command, who, now: room.voices.unblock(command, room._host(who), now),
     Relay: lambda room, command, who, now: room.voices.relay(command, now),
     Note: lambda room, command, who, now: room.voices.note(command, now),
+    Expire: lambda room, command, who, now: room.voices.expire(command, now),
     Spend: lambda room, command, who, now: room.voices.spend(command, now),
 }
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from meet import names
-from meet.commands import Block, Choose, Follow, Note, Relay, Spend, Unblock
+from meet.commands import Block, Choose, Expire, Follow, Note, Relay, Spend, Unblock
 from meet.errors import Refused
-from meet.events import Blocked, Chosen, Event, Followed, Noted, Said, Spent
+from meet.events import Blocked, Chosen, Event, Expired, Followed, Noted, Said, Spent
 from meet.limits import Limits
 from meet.moments import moment
-from meet.posts import Media, Post, Provenance, author_id, word
+from meet.posts import KEEP_MOST, Media, Post, Provenance, author_id, word
 from meet.roster import Participant
 
 _NAME_MOST = 80
@@ -35,7 +35,7 @@ class Choices(NamedTuple):
 class Voices:
     """What one room follows elsewhere."""
 
-    __slots__ = ("blocked", "choices", "limits", "spent", "words")
+    __slots__ = ("blocked", "choices", "expired", "limits", "spent", "words")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -45,11 +45,13 @@ class Voices:
         self.blocked: dict[str, str] = {}
         # Of each source that costs: the day, and how many of its posts had come on it.
         self.spent: dict[str, tuple[str, int]] = {}
+        # The moment before which the words of posts that expire are gone.
+        self.expired = ""
 
     @property
     def state(self) -> tuple[object, ...]:
         """All that can differ, for comparing."""
-        return self.words, self.choices, self.blocked, self.spent
+        return self.words, self.choices, self.blocked, self.spent, self.expired
 
     def wants(self, post: Post) -> bool:
         """Whether ``post``, which has a word that is followed, comes in as things stand."""
@@ -123,8 +125,13 @@ class Voices:
                 repost=post.repost,
                 quote=post.quote,
                 was=post.was,
+                expires=moment(now + min(post.keep, KEEP_MOST)) if post.keep > 0 else "",
             ),
         )
+
+    def expire(self, command: Expire, now: float) -> Event:
+        """`Expire`; what is gone stays gone."""
+        return Expired(at=moment(now), before=max(moment(command.before), self.expired))
 
     def note(self, command: Note, now: float) -> Event:
         """`Note`."""
@@ -149,6 +156,8 @@ class Voices:
                 self.blocked.pop(event.author, None)
             case Spent():
                 self.spent[event.via] = (event.day, event.count)
+            case Expired():
+                self.expired = event.before
             case _:
                 return False
         return True

@@ -16,7 +16,7 @@ import msgspec
 
 from meet.commands import Block, Choose, Close, Command, Extend, Follow, Leave, Remove, Rename, Retitle, Say, Unblock
 from meet.errors import Refused
-from meet.events import KINDS, Entry, Event, Position, Unknown
+from meet.events import KINDS, Entry, Event, Position, Said, Unknown
 from meet.moments import HOUR, seconds
 
 _POSITION = re.compile(r"([0-9a-z]{1,16})\.([0-9]{1,18})\Z")
@@ -52,6 +52,23 @@ def decode_event(body: bytes) -> Event:
         return _event.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Unknown(at="")
+
+
+def expires(body: bytes) -> str:
+    """The moment by which the words in ``body`` must be gone; empty if they may stay as long as the room."""
+    if b'"expires"' not in body:
+        return ""
+    event = decode_event(body)
+    return event.post.expires if isinstance(event, Said) and event.post is not None else ""
+
+
+def bare(body: bytes, before: str = "") -> bytes:
+    """``body``, without its words if they must be gone by the moment ``before`` (empty: by whatever moment)."""
+    at = expires(body)
+    if not at or (before and at > before):
+        return body
+    event = decode_event(body)
+    return encode(event.bare()) if isinstance(event, Said) else body
 
 
 def entry(position: Position, body: bytes) -> Entry:

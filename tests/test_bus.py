@@ -25,7 +25,7 @@ SCRIPTS = Path(meet.__file__).parent / "broker" / "redis"
 def unpacked(script: str, what: str) -> list[str]:
     """The names by which a Lua file calls its ``KEYS`` or ``ARGV``."""
     text = (SCRIPTS / f"{script}.lua").read_text()
-    found = re.search(rf"^local ([\w, \n]+) =\s+unpack\({what}\)", text, re.MULTILINE)
+    found = re.search(rf"^local ([\w, \n]+) =\s+unpack\({what}[^)]*\)", text, re.MULTILINE)
     assert found is not None
     return [name.strip() for name in found[1].split(",")]
 
@@ -68,6 +68,15 @@ class Publishing(SynchronousTestCase):
         }
         kinds = [str(key).split(":")[2] for key in asked.keys]
         assert kinds == [{"mark": "once"}.get(name, name) for name in unpacked("publish", "KEYS")]
+
+    def test_what_is_put_instead_of_other_words_stands_behind_all_others(self) -> None:
+        places = [(Position("k3q", 2), b"bare"), (Position("k3q", 4), b"too")]
+        plain, changing = (
+            to_publish(NAMES, "algebra", b"{}", under=None, process="one", epoch="new", limits=LIMITS, instead=instead)
+            for instead in ((), places)
+        )
+        assert len(plain.words) == len(unpacked("publish", "ARGV"))
+        assert changing.words == [*plain.words, "k3q.2", b"bare", "k3q.4", b"too"]
 
     def test_talk_has_no_key_and_no_guard_that_was_not_asked_for(self) -> None:
         body = encode(Said(at="", by="p7", nick="ann", via="web", text="hi"))

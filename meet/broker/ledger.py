@@ -17,7 +17,7 @@ from typing import NamedTuple
 from meet.errors import Stale, Taken
 from meet.events import Position, Removed, Renewed
 from meet.limits import Limits
-from meet.look import Look, holds, lacking, lineage
+from meet.look import Look, Numbered, holds, lacking, lineage
 from meet.wire import decode_event, encode
 
 _RENEWED = "renewed"
@@ -48,7 +48,8 @@ class Published:
 
     ``repeated``: nothing, ``position`` is the one that this ``once`` already has.  Otherwise
     ``held`` says whether the entry is remembered (in the tail, or as state that belongs to
-    ``owner``), and ``passed`` has the numbers of those that no longer are.
+    ``owner``), ``passed`` has the numbers of those that no longer are, and ``changed`` the talk that
+    has another body now.
     """
 
     position: Position
@@ -56,6 +57,7 @@ class Published:
     held: bool = True
     owner: str | None = None
     passed: tuple[int, ...] = ()
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class Ledger:
         claim: tuple[str, str] | None = None,
         once: str | None = None,
         erase: Position | None = None,
+        instead: Numbered = (),
         stands: bool = True,
     ) -> Published:
         """`meet.interfaces.IBroker.publish` at ``now`` (seconds since 1970), for this room.
@@ -165,6 +168,7 @@ class Ledger:
         if ruling:
             self.law = position.seq
         passed = self._erase(erase)
+        changed = self._put_instead(instead)
         owner = None
         if key is None:
             self._tail[position.seq] = body
@@ -182,7 +186,7 @@ class Ledger:
         if once is not None:
             self._marks.pop(once, None)
             self._marks[once] = Mark(once, position.seq, now)
-        return Published(position, held=not (forget and key is not None), owner=owner, passed=tuple(passed))
+        return Published(position, held=not (forget and key is not None), owner=owner, passed=tuple(passed), changed=changed)
 
     def restored(self, known: Look, renewed: bytes, epoch: str, now: float) -> Restored | None:
         """The log ``epoch`` that holds what this one does and what it lacks of ``known``, or None
@@ -279,6 +283,11 @@ class Ledger:
         if position is None or position.epoch != self.epoch or self._tail.pop(position.seq, None) is None:
             return []
         return [position.seq]
+
+    def _put_instead(self, bodies: Numbered) -> tuple[tuple[int, bytes], ...]:
+        there = [(at.seq, body) for at, body in bodies if at.epoch == self.epoch and at.seq in self._tail]
+        self._tail.update(there)
+        return tuple(there)
 
     def _remember(self, row: Row) -> None:
         if row.key is not None:

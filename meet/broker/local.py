@@ -34,7 +34,7 @@ from meet.errors import Stale, Taken, Unavailable
 from meet.events import Position, new_epoch
 from meet.interfaces import Hear, IBroker, IMeasured, IWatch, Observe, Observer, Stop
 from meet.limits import Limits
-from meet.look import Look
+from meet.look import Look, Numbered
 
 _WEIGHED = 20
 """Rooms that are weighed in one go: nobody's line waits for more."""
@@ -177,6 +177,7 @@ class LocalBroker:
         claim: tuple[str, str] | None = None,
         once: str | None = None,
         erase: Position | None = None,
+        instead: Numbered = (),
     ) -> Deferred[Position]:
         """As `IBroker` says."""
         done: Deferred[Position] = Deferred()
@@ -194,6 +195,7 @@ class LocalBroker:
                     claim=claim,
                     once=once,
                     erase=erase,
+                    instead=instead,
                 )
             except (Stale, Taken) as error:
                 refused = error
@@ -207,7 +209,7 @@ class LocalBroker:
             self._put(lambda log: log.publish(written), lambda _: self._told(room, body, published, done), done)
             if key is not None:
                 self._come_back(room, key)
-            if erase is not None:
+            if erase is not None or published.changed:
                 self._scribe.put(Job(_nothing, _ignore, _ignore, wipes=True))
 
         return self._with(room, number, done)

@@ -188,6 +188,12 @@ class Log:
                 "DELETE FROM entries WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL", (room, *written.erase)
             )
             execute(_WIPE_DUE)
+        for number, body in published.changed:
+            execute(
+                "UPDATE entries SET body = ? WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL",
+                (body, room, epoch, number),
+            )
+            execute(_WIPE_DUE)
         self._changed[room] = (epoch, seq, written.law, written.floor)
         self._now = written.at
 

@@ -25,7 +25,7 @@ from meet.errors import Stale, Taken, Unavailable
 from meet.events import Position
 from meet.interfaces import Hear, IBroker, IWatch, Observe, Observer, Record, Stop
 from meet.limits import Limits
-from meet.look import Look
+from meet.look import Look, Numbered
 
 _T = TypeVar("_T")
 
@@ -157,6 +157,7 @@ class MemoryBroker:
         claim: tuple[str, str] | None = None,
         once: str | None = None,
         erase: Position | None = None,
+        instead: Numbered = (),
     ) -> Deferred[Position]:
         """As `IBroker` says; those who attend hear it just before the Deferred fires."""
         if not self._open:
@@ -174,6 +175,7 @@ class MemoryBroker:
                 claim=claim,
                 once=once,
                 erase=erase,
+                instead=instead,
                 stands=key is None or shared.standing.may_forget(room, key, self),
             )
         except (Stale, Taken) as refused:
@@ -188,6 +190,8 @@ class MemoryBroker:
             shared.standing.stand(room, key, self)
         if erase is not None:
             shared.records.erase(room, erase)
+        for place, other in instead:
+            shared.records.change(room, place, other)
         shared.records.add(Record(room, position, body), talk=key is None, held=published.held)
         shared.records.release(room, position.epoch, published.passed)
         return self._tell(room, position, body).addCallback(lambda _: position)

@@ -77,6 +77,12 @@ class Records:
         if number in self._talk:
             self._delete(number)
 
+    def change(self, room: str, position: Position, body: bytes) -> None:
+        """The talk at that position has another body, for whoever has not heard it yet."""
+        number = self._numbers.get((room, position), 0)
+        if number in self._talk:
+            self._records[number] = Record(room, position, body)
+
     def drop(self, room: str) -> None:
         """Nothing of ``room`` is held or told any more."""
         for number in [number for number, record in self._records.items() if record.room == room]:

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, u
 from meet.events import (
     Closed,
     Event,
+    Expired,
     Extended,
     Forgotten,
     Opened,
@@ -31,6 +32,7 @@ from meet.events import (
     Removed,
     Renewed,
     Retitled,
+    Said,
 )
 from meet.interfaces import Found, Kept, Record
 from meet.look import Look, Numbered
@@ -39,14 +41,14 @@ from meet.search import search
 from meet.store.dialects import alone, insert_or_ignore, insert_or_replace
 from meet.store.kinds import TALK, kind_of
 from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, ROOMS, fit
-from meet.wire import decode_event, entry
+from meet.wire import bare, decode_event, entry, expires
 
 GRAVE_KEPT = 7 * DAY
 """Seconds that a forgotten log is known: far longer than any record is on its way."""
 
 _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 _CHANGES = ["retitled", "extended", "closed"]
-_REMOVED = Removed.__name__.lower()
+_REMOVED, _EXPIRED, _SAID = (kind.__name__.lower() for kind in (Removed, Expired, Said))
 _NUMBERED = ["room", "epoch", "seq"]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
@@ -69,7 +71,7 @@ def upgrade(connection: Connection) -> None:
 
 
 def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
-    """Keep ``records``, and forget what they say is to be forgotten.
+    """Keep ``records``, and forget what they say is to be forgotten, words that have expired among it.
 
     ``now`` is in seconds since 1970.  True if something was forgotten, also if it was before:
     the caller then sees to it that the files hold nothing of it.
@@ -77,6 +79,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
     graves = _graves(connection, {record.room for record in records})
     forgot = False
     said: list[dict[str, Any]] = []
+    expiring: set[tuple[str, str]] = set()
     for room, position, body in records:
         if (room, position.epoch) in graves:
             forgot = forgot or isinstance(decode_event(body), Forgotten)
@@ -92,6 +95,8 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
             graves.add((room, position.epoch))
             forgot = True
             continue
+        if isinstance(event, Expired | Renewed) or expires(body):
+            expiring.add((room, position.epoch))
         row = _row(room, position, event, body)
         if isinstance(event, Removed) and event.number < position.seq:
             _remove(connection, room, position.epoch, event.number)
@@ -107,6 +112,8 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
                 graves.add((room, former))
     _put(connection, said)
     _remove_again(connection, records)
+    for room, epoch in expiring:
+        forgot = _expire(connection, room, epoch) or forgot
     connection.execute(delete(FORGOTTEN).where(FORGOTTEN.c.at < int(now) - GRAVE_KEPT))
     return forgot
 
@@ -256,6 +263,22 @@ def _remove_again(connection: Connection, records: Sequence[Record]) -> None:
             event = decode_event(bytes(body))
             if isinstance(event, Removed) and seq <= event.number < at:
                 _remove(connection, room, epoch, event.number)
+
+
+def _expire(connection: Connection, room: str, epoch: str) -> bool:
+    """Let words go that have expired, also those that came after that was said; whether there were any."""
+    mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
+    told = connection.execute(select(ENTRIES.c.body).where(mine, ENTRIES.c.kind == _EXPIRED)).all()
+    before = max((event.before for (body,) in told if isinstance(event := decode_event(bytes(body)), Expired)), default="")
+    # Who speaks from outside has a colon in their id, and has no name once their words are gone.
+    with_words = and_(mine, ENTRIES.c.kind == _SAID, ENTRIES.c.nick != "", ENTRIES.c.by.like("%:%"))
+    rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(with_words, ENTRIES.c.at <= before)).all()
+    gone = False
+    for seq, body in rows:
+        rest = bare(bytes(body), before)
+        if rest != bytes(body):
+            gone = _replace(connection, _row(room, Position(epoch, seq), decode_event(rest), rest)) or gone
+    return gone
 
 
 def _bury(connection: Connection, room: str, epoch: str, now: float) -> None:

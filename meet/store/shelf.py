@@ -3,7 +3,8 @@
 A line is an entry, in the form of an export (`meet.export`).  Lines are only ever added; where two
 are of one number, the later counts.  A file that has reached `FULL` is followed by the next.
 
-What was removed from the room is taken out of its file, which is written anew without it.
+What was removed from the room, and words that have expired, are taken out of their file, which is
+written anew without them.
 
 The law: what `Shelf.add` has come back from is on the disk (fsync of the file, and of the folder
 when the file is new).  What a kill has left of a line is cut off when the log is opened.
@@ -18,11 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from meet.events import Position, Removed
+from meet.events import Expired, Position, Removed
 from meet.export import LINE_MOST, read_row, row
 from meet.interfaces import Record
 from meet.store.kinds import TALK, kind_of
-from meet.wire import decode_event
+from meet.wire import bare, decode_event, expires
 
 FULL = 16 * 1024 * 1024
 """Bytes after which the next file begins."""
@@ -48,6 +49,9 @@ class Shelf:
         self._files = 0
         # The talk that was removed; it may come once more, and late.
         self._removed: set[int] = set()
+        # Of the talk whose words will have to go: by when; and up to when they have gone.
+        self._expiring: dict[int, str] = {}
+        self._expired = ""
         for number, path in files(folder, room, epoch):
             self._files = number
             self._load(number, path)
@@ -88,9 +92,9 @@ class Shelf:
 
     def add(self, records: Sequence[Record]) -> None:
         """Add those of ``records`` that are not there yet, or not the same.  Raises `OSError`, and then added none."""
-        newest = {record.position.seq: record for record in records}
-        for record in newest.values():
+        for record in records:
             self._note(record)
+        newest = {record.position.seq: self._without_words(record) for record in records}
         fresh = [record for record in newest.values() if not self._is_removed(record) and not self._has(record)]
         if not fresh:
             return
@@ -109,8 +113,8 @@ class Shelf:
         if is_new:
             sync(self._folder)
         self._files = number
-        for seq, place in places.items():
-            self._keep(seq, place)
+        for record in fresh:
+            self._keep(record, places[record.position.seq])
         self._sweep()
 
     def _note(self, record: Record) -> None:
@@ -118,20 +122,30 @@ class Shelf:
             event = decode_event(record.body)
             if isinstance(event, Removed) and event.number < record.position.seq:
                 self._removed.add(event.number)
+        elif kind_of(record.body) == "expired":
+            event = decode_event(record.body)
+            if isinstance(event, Expired):
+                self._expired = max(self._expired, event.before)
 
     def _is_removed(self, record: Record) -> bool:
         return record.position.seq in self._removed and kind_of(record.body) in TALK
 
+    def _without_words(self, record: Record) -> Record:
+        return record._replace(body=bare(record.body, self._expired)) if self._expired else record
+
     def _sweep(self) -> None:
-        """Write the files that hold something that was removed anew, without it."""
+        """Write the files that hold something that was removed or has expired anew, without it."""
         gone = [number for number in self._removed if number in self._places and self._places[number].talk]
+        gone += [number for number, at in self._expiring.items() if at <= self._expired and number in self._places]
         for file in {self._places[number].file for number in gone}:
             path = self._path(file)
             kept = []
             with path.open("rb") as lines:
                 for line in lines:
-                    if not self._is_removed(read_row(line)):
-                        kept.append(line)
+                    record = read_row(line)
+                    if not self._is_removed(record):
+                        rest = self._without_words(record)
+                        kept.append(line if rest == record else row(rest))
             fresh = path.with_suffix(".new")
             with open(fresh, "wb", opener=_private) as out:
                 out.write(b"".join(kept))
@@ -169,12 +183,17 @@ class Shelf:
                 except ValueError:
                     raise ValueError(f"The file {path} has a line at byte {offset} that is no entry.") from None
                 self._note(record)
-                self._keep(record.position.seq, _Place(number, offset, len(line), kind_of(record.body) in TALK))
+                self._keep(record, _Place(number, offset, len(line), kind_of(record.body) in TALK))
                 offset += len(line)
         if offset < path.stat().st_size:
             os.truncate(path, offset)
 
-    def _keep(self, seq: int, place: _Place) -> None:
+    def _keep(self, record: Record, place: _Place) -> None:
+        seq = record.position.seq
+        if at := expires(record.body):
+            self._expiring[seq] = at
+        else:
+            self._expiring.pop(seq, None)
         if seq not in self._places:
             bisect.insort(self._numbers, seq)
         self._places[seq] = place

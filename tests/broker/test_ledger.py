@@ -31,6 +31,7 @@ ASKS = st.lists(
             "claim": st.none() | st.tuples(KEYS, OWNERS),
             "once": st.none() | st.sampled_from(["a", "b", "c"]),
             "erase": st.none() | st.integers(1, 8),
+            "instead": st.lists(st.integers(1, 8), max_size=2),
             "later": st.sampled_from([0.0, 1.0, 200.0]),
         }
     ),
@@ -48,6 +49,8 @@ class Files:
     def write(self, body: bytes, key: str | None, once: str | None, now: float, published: Published) -> None:
         for seq in published.passed:
             del self.rows[seq]
+        for seq, other in published.changed:
+            self.rows[seq] = self.rows[seq]._replace(body=other)
         if published.held:
             self.rows[published.position.seq] = Row(published.position.seq, key, published.owner, body)
         if once is not None:
@@ -94,6 +97,13 @@ class Stories(SynchronousTestCase):
         gone = self.publish(key="title", forget=True)
         self.assertEqual((gone.passed, gone.held), ((2,), False))
 
+    def test_only_talk_that_is_remembered_gets_another_body(self) -> None:
+        for _ in range(4):
+            self.publish()
+        others = [(Position("k3q", each), b"%d" % each) for each in (1, 2, 4, 9)] + [(Position("old", 3), b"no")]
+        self.assertEqual(self.publish(key="expired", instead=others).changed, ((2, b"2"), (4, b"4")))
+        self.assertEqual([body for _, body in self.ledger.look().tail], [b"2", b"x", b"4"])
+
     def test_talk_that_came_after_an_erasure_does_not_push_out_more(self) -> None:
         for _ in range(3):
             self.publish()
@@ -124,6 +134,7 @@ class Properties(SynchronousTestCase):
             under, erase = ask.pop("under"), ask.pop("erase")
             ask["under"] = ledger.ruled if under else None
             ask["erase"] = None if erase is None else Position("k3q", erase)
+            ask["instead"] = [(Position("k3q", each), b"instead") for each in ask["instead"]]
             twin = files.rebuilt(ledger)
             before = ledger.look()
             body = b"%d" % number

@@ -33,6 +33,12 @@ class Holding(SynchronousTestCase):
         self.records.release("algebra", "k3q", [2])
         assert self.seqs() == ["k3q.3"]
 
+    def test_talk_may_get_another_body_and_state_may_not(self) -> None:
+        self.records.add(record(4), talk=False, held=True)
+        for seq in (2, 4, 5):
+            self.records.change("algebra", Position("k3q", seq), b"a link")
+        assert [each.body for _, each in self.records.after(0, 9)] == [b"1", b"a link", b"3", b"4"]
+
     def test_what_is_erased_or_dropped_is_gone_untaken(self) -> None:
         self.records.erase("algebra", Position("k3q", 1))
         assert self.seqs() == ["k3q.2", "k3q.3"]

@@ -210,6 +210,30 @@ class BrokerContract(JournalContract, PresenceContract, LeasesContract, Observer
             self.assertNotIn(b"a rude word", self.files())
             await self.restart()
 
+    async def test_words_that_are_put_instead_of_others_stand_in_their_place_in_tail_and_journal(self) -> None:
+        first = await self.say(b"words that expire")
+        state = await self.say(b"state", key="title")
+        await self.say(b"in between")
+        observer = Failing(1)
+        await self.done(self.broker.journal("recorder", observer.observe))
+        await self.done(observer.tried(1))
+        gone = await self.say(b"gone")
+        await self.say(b"erased", key="erased", erase=gone)
+        others = [(first, b"a link"), (state, b"no"), (gone, b"no"), (Position("other", 3), b"no")]
+        await self.say(b"expired", key="expired", instead=others)
+        await self.pass_time(1)
+        await self.done(observer.upto(5))
+        self.assertEqual(sorted(observer.bodies), [b"a link", b"erased", b"expired", b"in between", b"state"])
+        for _ in range(2):
+            look = await self.look()
+            self.assertEqual(look.tail, [(first, b"a link"), (Position(first.epoch, 3), b"in between")])
+            self.assertEqual([body for _, body in look.kept], [b"state", b"erased", b"expired"])
+            self.assertEqual(look.floor, 0)
+            self.assertNotIn(b"words that expire", self.files())
+            await self.restart()
+        await self.say(b"goes on")
+        self.assertEqual([body for _, body in (await self.look()).tail], [b"a link", b"in between", b"goes on"])
+
     async def test_what_was_looked_at_does_not_change(self) -> None:
         await self.say(b"one")
         look = await self.look()

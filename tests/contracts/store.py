@@ -17,6 +17,7 @@ from meet.errors import Unavailable
 from meet.events import (
     Closed,
     Event,
+    Expired,
     Extended,
     Forgotten,
     Joined,
@@ -31,7 +32,8 @@ from meet.events import (
 from meet.interfaces import IStore, Kept, Record
 from meet.look import Look
 from meet.moments import DAY, moment
-from meet.wire import encode
+from meet.posts import Media, Provenance
+from meet.wire import bare, encode
 
 START = 1_795_000_000.0
 
@@ -49,6 +51,35 @@ def opened(seq: int = 1, title: str = "Algebra", room: str = "algebra", epoch: s
 def said(seq: int, text: str, nick: str = "ann", room: str = "algebra", epoch: str = "k3q") -> Record:
     event = Said(at=moment(START + seq), by="p" * 16, nick=nick, via="web", text=text, ref=f"r{seq}")
     return record(seq, event, room, epoch)
+
+
+def post(seq: int, text: str, expires: float | None, epoch: str = "k3q") -> Record:
+    """A line that was written elsewhere, whose words must be gone ``expires`` seconds after `START`."""
+    event = Said(
+        at=moment(START + seq),
+        by=f"twitter:{seq}",
+        nick=text,
+        via="twitter",
+        text=text,
+        post=Provenance(
+            id=f"{seq}00",
+            handle=text,
+            at=moment(START),
+            link=f"https://x.com/i/status/{seq}00",
+            media=(Media(link=f"https://pics.example/{text}"),),
+            warning=text,
+            expires="" if expires is None else moment(START + expires),
+        ),
+    )
+    return record(seq, event, epoch=epoch)
+
+
+def expired(seq: int, before: float, epoch: str = "k3q") -> Record:
+    return record(seq, Expired(at=moment(START), before=moment(START + before)), epoch=epoch)
+
+
+def bared(*records: Record) -> list[tuple[Position, bytes]]:
+    return [(each.position, bare(each.body)) for each in records]
 
 
 def forgotten(seq: int, room: str = "algebra", epoch: str = "k3q") -> Record:
@@ -310,6 +341,30 @@ class StoreContract:
         assert (await self.all_of(store))[-1:] == pieces(said(7, "still to come"))
         files = self.files()
         assert files is None or b"xyzzy" not in files
+
+    async def test_of_a_post_whose_words_have_expired_id_and_link_stay_in_its_place(self):
+        store = await self.started()
+        first, second, third, free = post(2, "xyzzy", 50), post(3, "plugh", 60), post(4, "young", 99), post(5, "free", None)
+        await store.record([opened(), first, second, third, free, said(6, "hi")])
+        assert await self.all_of(store) == pieces(first, second, third, free, said(6, "hi"))
+        await store.record([expired(7, 60)])
+        left = [*bared(first, second), *pieces(third, free, said(6, "hi"))]
+        assert await self.all_of(store) == left
+        assert b"https://x.com/i/status/200" in left[0][1]
+        # Told again, or late, by another worker.
+        await store.record([first, post(8, "xyzzy", 40)])
+        await store.record([expired(7, 60)])
+        assert await self.all_of(store) == [*left, *bared(post(8, "xyzzy", 40))]
+        found = await store.search("algebra", Position("k3q", 99), "xyzzy", 9)
+        assert found.talk == []
+        await store.stop()
+        store = await self.started()
+        assert await self.all_of(store) == [*left, *bared(post(8, "xyzzy", 40))]
+        files = self.files()
+        assert files is None or not [word for word in (b"xyzzy", b"plugh") if word in files]
+        await store.record([renewed(9), post(10, "xyzzy", 60, epoch="new")])
+        told = await self.all_of(store, epoch="new")
+        assert [place.seq for place, body in told if b"xyzzy" in body] == []
 
     async def test_no_file_holds_a_word_of_what_was_forgotten(self):
         if self.files() is None:

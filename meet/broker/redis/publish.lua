@@ -4,12 +4,12 @@
 -- ARGV  room, body, under ('' for none), key, flags, claimed key, owner, process, a new epoch,
 --       entries in the tail, channel, wake channel, shard,
 --       milliseconds since 1970 until which the keys stay ('' leaves it), position to erase ('' for none),
---       milliseconds for which the mark stays
+--       milliseconds for which the mark stays, then positions and what is to stand there instead, by turns
 --       flags: k it has a key, f it forgets it, r it is a ruling, c it is behind a claim
 -- Answers the position; or that of the mark after '='; or 'stale' or 'taken', and has changed nothing.
 local head, tail, kept, owners, holders, journal, asleep, rooms, mark = unpack(KEYS)
 local room, body, under, key, flags, claimed, owner, process, fresh, depth, channel, wake, shard, till, erase, stays =
-    unpack(ARGV)
+    unpack(ARGV, 1, 16)
 local has_key = string.find(flags, 'k', 1, true)
 local forgets = string.find(flags, 'f', 1, true)
 
@@ -63,6 +63,26 @@ if string.match(erase, '^[^.]+') == epoch then
 end
 
 local touched = {}
+local instead = {}
+for each = 17, #ARGV, 2 do
+    if string.match(ARGV[each], '^[^.]+') == epoch then
+        instead[string.match(ARGV[each], '[0-9]+$') .. '-0'] = ARGV[each + 1]
+    end
+end
+if next(instead) then
+    -- A stream takes no entry again that it had: it is written anew.
+    local talk = redis.call('XRANGE', tail, '-', '+')
+    redis.call('DEL', tail)
+    for _, entry in ipairs(talk) do
+        local other, numbered = instead[entry[1]], entry[2][4]
+        if other and numbered ~= '' and redis.call('XDEL', journal, numbered) == 1 then
+            local at = epoch .. '.' .. string.match(entry[1], '^[0-9]+')
+            numbered = redis.call('XADD', journal, 'NOMKSTREAM', '*', 'r', room, 'p', at, 'b', other) or ''
+        end
+        redis.call('XADD', tail, entry[1], 'b', other or entry[2][2], 'j', numbered)
+    end
+    touched = {tail}
+end
 if not has_key then
     if redis.call('XLEN', tail) >= tonumber(depth) then
         local oldest = redis.call('XRANGE', tail, '-', '+', 'COUNT', 1)[1]
@@ -70,20 +90,21 @@ if not has_key then
         redis.call('XDEL', tail, oldest[1])
     end
     redis.call('XADD', tail, number .. '-0', 'b', body, 'j', journaled or '')
-    touched = {tail}
+    touched[#touched + 1] = tail
 elseif forgets then
     redis.call('HDEL', kept, key)
     redis.call('HDEL', owners, key)
     redis.call('HDEL', holders, key)
 else
     redis.call('HSET', kept, key, number .. ' ' .. body)
-    touched = {kept}
+    touched[#touched + 1] = kept
     if takes then
         local others = string.gsub(redis.call('HGET', holders, key) or ' ', ' @%S+ ', ' ')
         if not string.find(others, ' ' .. process .. ' ', 1, true) then others = others .. process .. ' ' end
         redis.call('HSET', holders, key, others)
         redis.call('HSET', owners, key, owner)
-        touched = {kept, owners, holders}
+        touched[#touched + 1] = owners
+        touched[#touched + 1] = holders
     end
 end
 if mark then redis.call('SET', mark, position, 'PX', stays) end

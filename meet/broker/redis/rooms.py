@@ -18,7 +18,7 @@ from meet.errors import Stale, Unavailable
 from meet.events import Forgotten, Position, new_epoch
 from meet.keys import ROOM, SHARDS, Names, shard_of
 from meet.limits import Limits
-from meet.look import Look, lineage
+from meet.look import Look, Numbered, lineage
 from meet.moments import DAY
 from meet.wire import decode_event
 
@@ -70,6 +70,7 @@ class Rooms:
         claim: tuple[str, str] | None = None,
         once: str | None = None,
         erase: Position | None = None,
+        instead: Numbered = (),
     ) -> Deferred[Position]:
         """As `IBroker` says."""
         if not self.open:
@@ -86,6 +87,7 @@ class Rooms:
             claim=claim,
             once=once,
             erase=erase,
+            instead=instead,
             process=self._process,
             epoch=self._epoch(),
             limits=self._limits,
