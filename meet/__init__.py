@@ -20,7 +20,7 @@ floor  modules                                                       knows
        ``attended`` ``export`` ``carrying`` ``audience``
        ``address`` ``following`` ``followed`` ``errands`` ``budget``
 3      ``interfaces``                                                zope.interface
-2      ``feed`` ``look`` ``search``                                  the rules
+2      ``feed`` ``look`` ``search`` ``expiry``                       the rules
        ``bus`` ``moderation``
 1      ``room`` ``roster`` ``voices`` ``limits`` ``wire``            the words
        ``backoff``

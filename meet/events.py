@@ -173,9 +173,9 @@ class Removed(Event, frozen=True, kw_only=True):
 
 
 class Expired(Event, frozen=True, kw_only=True):
-    """The words of all posts that had to be gone ``before`` that moment are gone; their ids and links stay."""
+    """The words of all posts that could be kept ``until`` that moment at most are gone; ids and links stay."""
 
-    before: str
+    until: str
 
     @property
     def key(self) -> str:

@@ -255,16 +255,16 @@ class Feed:
         self.room.apply(item)
         self.last = item.position
         if isinstance(item.event, Expired):
-            self._expire(item.event.before)
+            self._expire(item.event.until)
         if item.event.key is None:
             self._keep(item)
             self._trim()
         else:
             self._remember_setting(item)
 
-    def _expire(self, before: str) -> None:
+    def _expire(self, until: str) -> None:
         for index, item in enumerate(self._said):
-            body = bare(item.body, before)
+            body = bare(item.body, until)
             if body is not item.body:
                 self._said[index] = entry(item.position, body)
 

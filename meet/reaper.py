@@ -1,11 +1,13 @@
-"""The reaper: ends rooms when their time has come, and deletes them after their grace.
+"""The reaper: ends rooms when their time has come, deletes them after their grace, and lets the
+words of posts go that may not be kept for as long as the room (`meet.expiry`).
 
 The law: what the reaper remembers are only moments to look again.  Whatever it does, it
 does on a fresh look at the broker, behind the room's own guards; so a moment that is wrong,
 a clock that was set, another reaper beside it, or a journal told twice costs one look.
 
 A look is taken of every room at the start, of a room whenever the journal tells that it
-was opened, extended, closed, renewed or forgotten, and when its moment has come.
+was opened, extended, closed, renewed or forgotten, or of a first post whose words must go, and
+when its moment has come.
 
 Of several reapers one does it at a time.  The others wait, and follow the journal only when
 their turn comes: what they had heard before would be a moment that nobody keeps.
@@ -20,16 +22,18 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, su
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from meet.commands import Close
+from meet.commands import Close, Expire
 from meet.errors import Refused, Stale, Taken, Unavailable
-from meet.events import Closed, Entry, Extended, Forgotten, Opened, Renewed
+from meet.events import Closed, Entry, Event, Extended, Forgotten, Opened, Renewed
+from meet.expiry import STEP, Expiry, instead
 from meet.feed import Feed
 from meet.interfaces import IBroker, Record
 from meet.limits import Limits
+from meet.look import Look, Numbered
 from meet.moments import HOUR, moment, seconds
 from meet.recorder import FollowingInTurn, pause
 from meet.room import Room
-from meet.wire import decode_event, encode
+from meet.wire import decode_event, encode, expires
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 _LOOKS_AT_ONCE = 8  # a start with 10,000 rooms must leave the broker to the living
 _STEP_MOST = float(HOUR)  # a longer timer would sleep through a clock that is set
 _STEP_LEAST = 0.001  # a timer may fire the last bit of a float too early
+_AGAIN = 60.0  # seconds until a room is looked at again whose words have gone
 
 
 class Reaper(FollowingInTurn):
@@ -54,6 +59,8 @@ class Reaper(FollowingInTurn):
         self._survey_timer: IDelayedCall | None = None
         self._survey_failures = 0
         self._failures: dict[str, int] = {}
+        # What is known of the posts of each room, whose words may have to go.
+        self._expiries: dict[str, Expiry] = {}
         # A room that is looked at; True if it must be looked at once more.
         self._again: dict[str, bool] = {}
         self._looks: set[Deferred[None]] = set()
@@ -68,14 +75,20 @@ class Reaper(FollowingInTurn):
             self._survey_timer = None
         while self._timers:
             self._timers.popitem()[1].cancel()
+        self._expiries.clear()
         looks = DeferredList(list(self._looks))
         return heard_last.addCallback(lambda _: looks).addCallback(lambda _: None)
 
     def _hear(self, records: Sequence[Record]) -> Deferred[None]:
-        for room in dict.fromkeys(record.room for record in records if _matters(record)):
+        for room in dict.fromkeys(record.room for record in records if self._matters(record)):
             self._look(room)
         # A look that is lost with this process is made up for by the next one's start.
         return succeed(None)
+
+    def _matters(self, record: Record) -> bool:
+        if at := expires(record.body):
+            return self._expiries.setdefault(record.room, Expiry()).heard(at)
+        return isinstance(decode_event(record.body), Opened | Extended | Closed | Renewed | Forgotten)
 
     # Every room, once.
 
@@ -127,20 +140,36 @@ class Reaper(FollowingInTurn):
         entries = feed.restore(look).entries
         now = self._clock.seconds()
         if not feed.room.exists:
+            self._expiries.pop(name, None)
             return None
         if feed.room.closed:
             gone = _closed_at(entries) + self._limits.grace
             if now < gone:
-                return gone
+                return min(gone, await self._let_words_go(feed.room, look, now))
             await self._broker.drop(name, encode(Forgotten(at=moment(now))), under=feed.room.ruled)
+            self._expiries.pop(name, None)
             self.log.info("The room {room} was deleted.", room=name)
             return None
         if now < feed.room.ends:
-            return feed.room.ends
-        return await self._close(feed.room, now)
+            return min(feed.room.ends, await self._let_words_go(feed.room, look, now))
+        event = feed.room.decide(Close(), "", now)
+        await self._publish(feed.room, event)
+        self.log.info("The time of the room {room} has come.", room=name)
+        return min(seconds(event.at) + self._limits.grace, self._due(feed.room, look, now))
 
-    async def _close(self, room: Room, now: float) -> float:
-        event = room.decide(Close(), "", now)
+    async def _let_words_go(self, room: Room, look: Look, now: float) -> float:
+        """Let the words go that must by ``now``; when they are to be looked at again."""
+        due = self._due(room, look, now)
+        if due > now:
+            return due
+        event = room.decide(Expire(before=now + STEP), "", now)
+        await self._publish(room, event, instead(look, now + STEP))
+        return now + _AGAIN
+
+    def _due(self, room: Room, look: Look, now: float) -> float:
+        return self._expiries.setdefault(room.name, Expiry()).due(room, look, now)
+
+    async def _publish(self, room: Room, event: Event, bodies: Numbered = ()) -> None:
         guards = room.guards(event)
         await self._broker.publish(
             room.name,
@@ -151,9 +180,8 @@ class Reaper(FollowingInTurn):
             ruling=guards.ruling,
             claim=guards.claim,
             once=guards.once,
+            instead=bodies,
         )
-        self.log.info("The time of the room {room} has come.", room=room.name)
-        return seconds(event.at) + self._limits.grace
 
     def _settled(self, at: float | None, name: str) -> None:
         self._here()
@@ -191,10 +219,6 @@ class Reaper(FollowingInTurn):
 
     def _bug(self, failure: Failure) -> None:
         self.log.failure("The reaper broke", failure=failure)
-
-
-def _matters(record: Record) -> bool:
-    return isinstance(decode_event(record.body), Opened | Extended | Closed | Renewed | Forgotten)
 
 
 def _closed_at(entries: Sequence[Entry]) -> float:

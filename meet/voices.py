@@ -45,7 +45,7 @@ class Voices:
         self.blocked: dict[str, str] = {}
         # Of each source that costs: the day, and how many of its posts had come on it.
         self.spent: dict[str, tuple[str, int]] = {}
-        # The moment before which the words of posts that expire are gone.
+        # The moment until which the words of posts that expire are gone.
         self.expired = ""
 
     @property
@@ -131,7 +131,7 @@ class Voices:
 
     def expire(self, command: Expire, now: float) -> Event:
         """`Expire`; what is gone stays gone."""
-        return Expired(at=moment(now), before=max(moment(command.before), self.expired))
+        return Expired(at=moment(now), until=max(moment(command.before), self.expired))
 
     def note(self, command: Note, now: float) -> Event:
         """`Note`."""
@@ -157,7 +157,7 @@ class Voices:
             case Spent():
                 self.spent[event.via] = (event.day, event.count)
             case Expired():
-                self.expired = event.before
+                self.expired = event.until
             case _:
                 return False
         return True

@@ -62,10 +62,10 @@ def expires(body: bytes) -> str:
     return event.post.expires if isinstance(event, Said) and event.post is not None else ""
 
 
-def bare(body: bytes, before: str = "") -> bytes:
-    """``body``, without its words if they must be gone by the moment ``before`` (empty: by whatever moment)."""
+def bare(body: bytes, until: str = "") -> bytes:
+    """``body``, without its words if they may be kept until the moment ``until`` at most (empty: until any)."""
     at = expires(body)
-    if not at or (before and at > before):
+    if not at or (until and at > until):
         return body
     event = decode_event(body)
     return encode(event.bare()) if isinstance(event, Said) else body

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.broker.ledger import Ledger, Row
-from meet.commands import Command, GiveUp, Join, Leave, Open, Remove, Rename, Retitle, Say
+from meet.commands import Command, Expire, Follow, GiveUp, Join, Leave, Open, Relay, Remove, Rename, Retitle, Say
 from meet.events import Closed, Entry, Joined, Left, Opened, Position, Renamed, Renewed, Retitled, Said
 from meet.feed import Caught, Feed
 from meet.limits import Limits
 from meet.look import Look
-from meet.moments import HOUR
+from meet.moments import HOUR, moment
 from meet.names import digest
+from meet.posts import Post
 from meet.room import Room
-from meet.wire import encode, entry
+from meet.wire import bare, encode, entry
 from tests.model_broker import ModelBroker
 from tests.stories import HOST_KEY, NOON
 from tests.strategies import Numbered, logs
@@ -378,6 +379,44 @@ class Removals(SynchronousTestCase):
         self.feed.hear(*self.story.ask("ann", Remove(number=self.gone[0].seq + 2)))
         self.feed.hear(*self.story.say("three"))
         assert texts(list(self.feed.tail))[-1:] == ["three"]
+
+
+class Expiring(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.story = House()
+        self.story.open()
+        self.story.ask("ann", Follow(words=("#pycon",)))
+        self.posts = [self.relay(number, keep) for number, keep in enumerate((60, 90, 0))]
+        self.feed = a_feed(self.story.broker.read())
+        self.gone = self.story.ask("", Expire(before=NOON + 60))
+
+    def relay(self, number: int, keep: int) -> tuple[Position, bytes]:
+        at = f"https://x.com/i/status/{number}"
+        post = Post(
+            source="x", id=str(number), author="1", name="D", handle="d", at=moment(NOON), text="hi", link=at, keep=keep
+        )
+        return self.story.ask("", Relay(post=post))
+
+    def left(self) -> list[tuple[Position, bytes]]:
+        return [(self.posts[0][0], bare(self.posts[0][1])), *self.posts[1:]]
+
+    def test_words_go_where_they_stand_and_nothing_else_does(self) -> None:
+        told = self.feed.hear(*self.gone)
+        assert [item.position for item in told] == [self.gone[0]]
+        assert [(item.position, item.body) for item in self.feed.tail] == self.left()
+        first = self.feed.tail[0].event
+        assert isinstance(first, Said)
+        assert (first.is_bare, first.text) == (True, "")
+        assert self.feed.memory().tail == self.left()
+        assert self.feed.since(self.posts[-1][0]).entries[-1].position == self.gone[0]
+
+    def test_a_broker_that_has_put_something_in_their_place_has_lost_nothing(self) -> None:
+        look = self.story.broker.read()
+        look = look._replace(tail=self.left())
+        caught = self.feed.restore(look, self.feed.last)
+        assert not caught.lost
+        assert [(item.position, item.body) for item in self.feed.tail] == self.left()
+        assert not self.feed.restore(look, self.feed.last).lost
 
 
 class Order(SynchronousTestCase):

@@ -13,10 +13,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meet.broker import broker_for
-from meet.events import Closed, Extended, Forgotten, Joined, Opened, Renewed, Said
+from meet.commands import Relay
+from meet.events import Closed, Expired, Extended, Followed, Forgotten, Joined, Opened, Renewed, Said
 from meet.feed import Feed
 from meet.limits import Limits
 from meet.moments import DAY, HOUR, moment, seconds
+from meet.posts import Post
 from meet.reaper import Reaper
 from meet.recorder import Recorder
 from meet.store import store_for
@@ -237,6 +239,103 @@ class Reaping(SynchronousTestCase):
         self.now(self.broker.start())
         self.later(31)
         assert self.look().closed == "time"
+
+    def relay(self, number=1, keep=DAY):
+        post = Post(
+            source="twitter",
+            id=str(number),
+            author="7",
+            name="Dora",
+            handle="dora",
+            at=moment(self.clock.seconds()),
+            text=f"words {number}",
+            link=f"https://x.com/i/status/{number}",
+            keep=keep,
+        )
+        self.publish(self.look().decide(Relay(post=post), "source:twitter", self.clock.seconds()))
+
+    def follow(self):
+        self.publish(Followed(at=moment(self.clock.seconds()), by="a", nick="ann", words=("#pycon",)))
+
+    def texts(self):
+        """The words of what the broker holds, each with whether its link is there."""
+        look = self.now(self.broker.read("algebra"))
+        said = [event for _, body in look.tail if isinstance(event := decode_event(body), Said)]
+        return [(event.text, event.post.link[-1:]) for event in said if event.post is not None]
+
+    def expiries(self):
+        return [event for event in self.told if isinstance(event, Expired)]
+
+    def test_words_of_a_post_go_when_their_day_is_over_and_its_link_stays_in_its_place(self):
+        self.start()
+        self.open(life=7 * DAY)
+        self.follow()
+        self.relay(1)
+        self.later(HOUR / 2)
+        self.relay(2)
+        self.later(HOUR)
+        self.relay(3)
+        self.later(DAY - HOUR * 3 / 2 - 1)
+        assert self.texts() == [("words 1", "1"), ("words 2", "2"), ("words 3", "3")]
+        self.later(1)
+        # What must go within the hour goes with it, so that a room is told once an hour at most.
+        assert self.texts() == [("", "1"), ("", "2"), ("words 3", "3")]
+        assert len(self.expiries()) == 1
+        self.later(HOUR * 3 / 2)
+        assert self.texts() == [("", "1"), ("", "2"), ("", "3")]
+        self.later(3 * DAY)
+        assert len(self.expiries()) == 2
+
+    def test_they_go_from_a_closed_room_too_and_from_one_that_closes_just_then(self):
+        self.start()
+        self.open(life=HOUR)
+        self.follow()
+        self.relay(1, keep=HOUR + 60)
+        self.relay(2, keep=HOUR)
+        self.later(HOUR)
+        assert self.look().closed == "time"
+        assert self.texts() == [("", "1"), ("", "2")]
+
+    def test_one_that_takes_over_lets_go_what_the_first_had_heard(self):
+        _, first = self.another()
+        first.startService()
+        self.pump()
+        self.start()
+        self.open(life=7 * DAY)
+        self.follow()
+        self.relay(1)
+        self.later(HOUR)
+        self.now(first.stopService())
+        self.later(DAY - HOUR)
+        assert self.texts() == [("", "1")]
+
+    def test_what_a_broker_fell_back_to_is_let_go_again(self):
+        self.start()
+        self.open(life=7 * DAY)
+        self.follow()
+        self.relay(1)
+        saved = self.broker.save()
+        self.later(DAY)
+        assert self.texts() == [("", "1")]
+        self.now(self.reaper.stopService())
+        self.broker.fall_back(saved)
+        assert self.texts() == [("words 1", "1")]
+        Reaper(self.broker, self.clock, LIMITS).startService()
+        self.later(1)
+        assert self.texts() == [("", "1")]
+
+    def test_one_post_after_another_costs_no_look_at_the_room(self):
+        self.start()
+        self.open(life=7 * DAY)
+        self.follow()
+        self.relay(1)
+        reads = []
+        read = self.broker.read
+        self.patch(self.broker, "read", lambda room: reads.append(room) or read(room))
+        for number in range(2, 9):
+            self.relay(number)
+        # Each is looked for once by this test, and once more by its guards.
+        assert len(reads) == 2 * 7
 
     def test_nothing_is_done_for_rooms_that_are_far_from_their_end(self):
         self.start()

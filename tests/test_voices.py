@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.commands import Block, Choose, Follow, Note, Relay, Remove, Spend, Unblock, Withdraw
-from meet.events import Blocked, Chosen, Followed, Noted, Position, Removed, Said, Spent
+from meet.commands import Block, Choose, Close, Expire, Follow, Note, Relay, Remove, Spend, Unblock, Withdraw
+from meet.events import Blocked, Chosen, Expired, Followed, Noted, Position, Removed, Said, Spent
 from meet.limits import Limits
-from meet.moments import moment
+from meet.moments import DAY, moment
 from meet.posts import Media, Post, Provenance
 from tests.stories import NOON, Story, joined, opened
 
@@ -168,3 +168,25 @@ class Notes(SynchronousTestCase):
             Spent(at=AT, via="twitter", day="2026-11-24", count=3)
         )
         assert told.room.voices.spent == {"twitter": ("2026-11-24", 3)}
+
+
+class Expiring(SynchronousTestCase):
+    def until(self, keep: int) -> str:
+        said = following().when("", Relay(post=post(keep=keep))).became
+        assert isinstance(said, Said)
+        assert said.post is not None
+        return said.post.expires
+
+    def test_a_post_whose_words_may_not_be_kept_says_until_when_they_may(self) -> None:
+        assert self.until(600) == moment(NOON + 600)
+        assert self.until(0) == ""
+
+    def test_words_that_may_not_be_kept_as_long_as_the_room_are_kept_for_a_day_at_most(self) -> None:
+        assert self.until(9 * DAY) == moment(NOON + DAY)
+
+    def test_what_has_expired_stays_so_and_a_closed_room_is_no_hindrance(self) -> None:
+        told = story().when("", Expire(before=NOON + 60))
+        told.then(Expired(at=AT, until=moment(NOON + 60)))
+        told.when("", Expire(before=NOON)).then(Expired(at=AT, until=moment(NOON + 60)))
+        told.when("id-ann", Close()).when("", Expire(before=NOON + 90))
+        told.then(Expired(at=AT, until=moment(NOON + 90)))

@@ -13,16 +13,19 @@ from meet.commands import Close, Extend, Leave, Rename, Retitle, Say
 from meet.errors import Refused
 from meet.events import Event, Joined, Position, Said, Unknown
 from meet.limits import Limits
-from meet.moments import HOUR
+from meet.moments import HOUR, moment
+from meet.posts import Media, Provenance
 from meet.room import Room
 from meet.wire import (
     Asked,
     Beat,
     Who,
     asked,
+    bare,
     decode_event,
     encode,
     entry,
+    expires,
     json_object,
     life,
     pair,
@@ -201,3 +204,53 @@ class Events(SynchronousTestCase):
         where, what = json.loads(pair(entry(Position("k3q", seq), encode(event))))
         assert where == f"k3q.{seq}"
         assert what["kind"] == type(event).__name__.lower()
+
+
+class Expiring(SynchronousTestCase):
+    POST = Provenance(
+        id="9",
+        handle="dora",
+        at=moment(NOON),
+        link="https://x.com/i/status/9",
+        language="en",
+        media=(Media(link="https://pics.example/1", about="words"),),
+        warning="words",
+        sensitive=True,
+        quote=True,
+        expires=moment(NOON + 60),
+    )
+    SAID = Said(at=moment(NOON), by="twitter:7", nick="Dora", via="twitter", text="words", post=POST)
+
+    def test_id_link_and_times_are_all_that_stays(self) -> None:
+        body = encode(self.SAID)
+        assert expires(body) == moment(NOON + 60)
+        rest = json.loads(bare(body))
+        at = moment(NOON)
+        assert rest == {
+            "kind": "said",
+            "at": at,
+            "by": "twitter:7",
+            "nick": "",
+            "via": "twitter",
+            "text": "",
+            "post": {"id": "9", "handle": "", "at": at, "link": "https://x.com/i/status/9"},
+        }
+        left = decode_event(bare(body))
+        assert isinstance(left, Said)
+        assert (left.is_bare, left.once) == (True, self.SAID.once)
+        assert bare(bare(body)) == bare(body)
+
+    def test_words_stay_until_their_moment(self) -> None:
+        body = encode(self.SAID)
+        assert bare(body, moment(NOON + 59)) is body
+        assert bare(body, moment(NOON + 60)) == bare(body)
+
+    def test_nothing_else_loses_a_word(self) -> None:
+        for text in ('"expires"', "words"):
+            line = encode(Said(at=moment(NOON), by="p7", nick="Ann", via="web", text=text))
+            assert bare(line) is line
+        free = encode(
+            Said(at="", by="x:1", nick="D", via="x", text="a", post=Provenance(id="9", handle="d", at="", link=""))
+        )
+        assert bare(free) is free
+        assert bare(b'{"expires":"now"}') == b'{"expires":"now"}'

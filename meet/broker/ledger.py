@@ -186,7 +186,8 @@ class Ledger:
         if once is not None:
             self._marks.pop(once, None)
             self._marks[once] = Mark(once, position.seq, now)
-        return Published(position, held=not (forget and key is not None), owner=owner, passed=tuple(passed), changed=changed)
+        held = not (forget and key is not None)
+        return Published(position, held=held, owner=owner, passed=tuple(passed), changed=changed)
 
     def restored(self, known: Look, renewed: bytes, epoch: str, now: float) -> Restored | None:
         """The log ``epoch`` that holds what this one does and what it lacks of ``known``, or None

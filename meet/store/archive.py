@@ -269,13 +269,14 @@ def _expire(connection: Connection, room: str, epoch: str) -> bool:
     """Let words go that have expired, also those that came after that was said; whether there were any."""
     mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
     told = connection.execute(select(ENTRIES.c.body).where(mine, ENTRIES.c.kind == _EXPIRED)).all()
-    before = max((event.before for (body,) in told if isinstance(event := decode_event(bytes(body)), Expired)), default="")
+    events = [decode_event(bytes(body)) for (body,) in told]
+    until = max((event.until for event in events if isinstance(event, Expired)), default="")
     # Who speaks from outside has a colon in their id, and has no name once their words are gone.
     with_words = and_(mine, ENTRIES.c.kind == _SAID, ENTRIES.c.nick != "", ENTRIES.c.by.like("%:%"))
-    rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(with_words, ENTRIES.c.at <= before)).all()
+    rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(with_words, ENTRIES.c.at <= until)).all()
     gone = False
     for seq, body in rows:
-        rest = bare(bytes(body), before)
+        rest = bare(bytes(body), until) if until else bytes(body)
         if rest != bytes(body):
             gone = _replace(connection, _row(room, Position(epoch, seq), decode_event(rest), rest)) or gone
     return gone

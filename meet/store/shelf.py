@@ -125,7 +125,7 @@ class Shelf:
         elif kind_of(record.body) == "expired":
             event = decode_event(record.body)
             if isinstance(event, Expired):
-                self._expired = max(self._expired, event.before)
+                self._expired = max(self._expired, event.until)
 
     def _is_removed(self, record: Record) -> bool:
         return record.position.seq in self._removed and kind_of(record.body) in TALK

@@ -47,10 +47,10 @@ class Files:
         self.marks: dict[str, Mark] = {}
 
     def write(self, body: bytes, key: str | None, once: str | None, now: float, published: Published) -> None:
-        for seq in published.passed:
-            del self.rows[seq]
         for seq, other in published.changed:
             self.rows[seq] = self.rows[seq]._replace(body=other)
+        for seq in published.passed:
+            del self.rows[seq]
         if published.held:
             self.rows[published.position.seq] = Row(published.position.seq, key, published.owner, body)
         if once is not None:

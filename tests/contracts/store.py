@@ -75,7 +75,7 @@ def post(seq: int, text: str, expires: float | None, epoch: str = "k3q") -> Reco
 
 
 def expired(seq: int, before: float, epoch: str = "k3q") -> Record:
-    return record(seq, Expired(at=moment(START), before=moment(START + before)), epoch=epoch)
+    return record(seq, Expired(at=moment(START), until=moment(START + before)), epoch=epoch)
 
 
 def bared(*records: Record) -> list[tuple[Position, bytes]]:
@@ -344,7 +344,12 @@ class StoreContract:
 
     async def test_of_a_post_whose_words_have_expired_id_and_link_stay_in_its_place(self):
         store = await self.started()
-        first, second, third, free = post(2, "xyzzy", 50), post(3, "plugh", 60), post(4, "young", 99), post(5, "free", None)
+        first, second, third, free = (
+            post(2, "xyzzy", 50),
+            post(3, "plugh", 60),
+            post(4, "young", 99),
+            post(5, "free", None),
+        )
         await store.record([opened(), first, second, third, free, said(6, "hi")])
         assert await self.all_of(store) == pieces(first, second, third, free, said(6, "hi"))
         await store.record([expired(7, 60)])
