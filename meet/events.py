@@ -19,7 +19,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from meet.names import digest, skeleton
-from meet.posts import Provenance
+from meet.posts import SOURCES, Provenance
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -150,6 +150,15 @@ class Said(Event, frozen=True, kw_only=True):
     def is_bare(self) -> bool:
         """Whether this is what stays of a post whose words had to go."""
         return self.post is not None and not self.nick
+
+    @property
+    def shown(self) -> str:
+        """Its text; of what is bare, that there is a post to go and read."""
+        return f"post on {SOURCES.get(self.via, self.via)}" if self.is_bare else self.text
+
+    def lasting(self) -> Said:
+        """What of it may be kept for ever: what is `bare`, if its words must go at some time."""
+        return self.bare() if self.post is not None and self.post.expires else self
 
     def bare(self) -> Said:
         """What may stay of a post whose words must go: its id and its link, by whom and when."""

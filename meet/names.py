@@ -135,8 +135,8 @@ def passage(text: str, most: int) -> str:
 
 
 def voice(handle: str, source: str) -> str:
-    """Who speaks from outside, as doors of text write them: ``@speaker via bluesky``."""
-    return f"@{handle} via {source}"
+    """Who speaks from outside, as doors of text write them: ``@speaker via bluesky``, or the source alone."""
+    return f"@{handle} via {source}" if handle else source
 
 
 def one_line(text: str) -> str:

@@ -20,6 +20,9 @@ LONGEST_WORD = 100
 KEEP_MOST = DAY
 """Seconds; a source whose words may be kept for longer says that they may be kept as long as the room."""
 
+SOURCES = {"twitter": "X", "mastodon": "Mastodon", "bluesky": "Bluesky"}
+"""How sources are called where people read; another goes by its own word."""
+
 _WORD = re.compile(r"#(?=\w*[^\W\d_])\w[\w·]*|@[\w.-]+(@[\w.-]+)?")
 
 

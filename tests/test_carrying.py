@@ -16,7 +16,7 @@ from meet.interfaces import Record
 from meet.limits import Limits
 from meet.moments import moment
 from meet.store import store_for
-from tests.contracts.store import START, opened, record, said
+from tests.contracts.store import START, opened, post, record, said
 
 
 def quiet(_count: int) -> None:
@@ -55,6 +55,17 @@ class Carrying(TestCase):
         again: list[bytes] = []
         await carrying.give(second, again.append, quiet)
         assert again == lines
+
+    async def test_words_that_must_go_some_day_are_not_carried_and_make_no_difference(self):
+        first, second = await self.archive(), await self.archive()
+        await first.record([opened(), post(2, "xyzzy", 99), post(3, "stays", None)])
+        lines: list[bytes] = []
+        assert await carrying.give(first, lines.append, quiet) == 3
+        assert b"https://x.com/i/status/200" in lines[2]
+        assert b"xyzzy" not in b"".join(lines)
+        assert b"stays" in lines[3]
+        await carrying.take(second, lines, quiet)
+        assert await carrying.compare(first, second, quiet) == (3, [])
 
     async def test_some_rooms_only(self):
         first = await self.filled()

@@ -94,7 +94,7 @@ class Lines:
         if not isinstance(event, Said):
             return b""
         source = mask(event.nick, event.via)
-        text = event.text
+        text = event.shown
         if event.post is not None:
             # Names from outside are no nicks: the server tells who speaks.
             source = self.server

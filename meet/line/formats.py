@@ -40,7 +40,7 @@ class LineFormat:
         match entry.event:
             case Said(post=Provenance() as post) as said:
                 warned = f"[{post.warning}] " if post.warning else ""
-                words = " ".join(part for part in (one_line(said.text), post.link) if part)
+                words = " ".join(part for part in (one_line(said.shown), post.link) if part)
                 line = f"{said.at[11:16]} <{voice(post.handle, said.via)}> {warned}{words}"
             case Followed(words=()) as followed:
                 line = f"-- {followed.nick} lets the room follow nothing outside"

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from meet.events import Closed, Event, Extended, Forgotten, Opened, Removed, Renewed, Retitled, Said
+from meet.events import Closed, Event, Expired, Extended, Forgotten, Opened, Removed, Renewed, Retitled, Said
 from meet.moments import seconds
 from meet.rasputin.models import Line, Room, SetAside, Told
 from meet.rasputin.observing import Heard
+from meet.wire import bare
 
 
 def keep(heard: Heard) -> None:
@@ -24,7 +25,9 @@ def keep(heard: Heard) -> None:
             _move(heard, renewed)
         case Opened() as opened:
             _open(heard, opened)
-        case Said() as said:
+        case Said() as whole:
+            # This site would not know when words that must go are to go.
+            said = whole.lasting()
             Line.objects.update_or_create(
                 room=_room(heard, said),
                 number=heard.position.seq,
@@ -33,7 +36,7 @@ def keep(heard: Heard) -> None:
                     "by": said.by[:64],
                     "nick": said.nick[:24],
                     "via": said.via[:24],
-                    "text": said.text,
+                    "text": _text(said),
                 },
             )
         case Removed() as removed if removed.number < heard.position.seq:
@@ -58,10 +61,21 @@ def forget_told(heard: Heard) -> None:
         case Removed() as removed if removed.number < heard.position.seq:
             place = {"room": heard.room, "epoch": heard.position.epoch, "number": removed.number}
             SetAside.objects.filter(**place).delete()
+        case Expired() as expired:
+            place = {"room": heard.room, "epoch": heard.position.epoch}
+            for aside in SetAside.objects.filter(**place, body__contains='"expires"'):
+                aside.body = bare(aside.body.encode(), expired.until).decode()
+                aside.save(update_fields=["body"])
         case Renewed() as renewed:
             for model in (Told, SetAside):
                 former = model.objects.filter(room=heard.room, epoch__in=(renewed.was, *renewed.before))
                 former.update(epoch=heard.position.epoch)
+
+
+def _text(said: Said) -> str:
+    if said.is_bare and said.post is not None:
+        return f"{said.shown} {said.post.link}".strip()
+    return said.text
 
 
 def _room(heard: Heard, event: Event) -> Room:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meet.errors import Refused
-from meet.moments import moment, seconds
+from meet.moments import DAY, moment, seconds
 from meet.posts import Media, Post, word
 from meet.twitter.shapes import items, mapping, read_json, sentence, text
 
@@ -143,6 +143,7 @@ def _told(body: Mapping[str, Any]) -> Told | None:
         repost=reposted is not None,
         quote=quoted is not None,
         was=earlier[-1] if earlier else "",
+        keep=DAY,
     )
     rules = frozenset(text(mapping(each).get("id")) for each in items(body.get("matching_rules")))
     return Told(post, frozenset(words), rules - {""}, earlier)

@@ -120,7 +120,8 @@ class Transcripts:
 
 
 def _text(entries: Sequence[Entry]) -> bytes:
-    said = [item.event for item in entries if isinstance(item.event, Said)]
+    # What somebody takes with them is not seen any more when its words must go.
+    said = [item.event.lasting() for item in entries if isinstance(item.event, Said)]
     return "".join(_line(each) for each in said).encode("utf-8", "replace")
 
 
@@ -129,4 +130,4 @@ def _line(said: Said) -> str:
     if said.post is None:
         return f"{at} <{said.nick}> {said.text}\n"
     who = voice(said.post.handle, said.via)
-    return f"{at} <{who}> {one_line(said.text)} {said.post.link}\n"
+    return f"{at} <{who}> {one_line(said.shown)} {said.post.link}\n"

@@ -16,15 +16,13 @@ from meet.events import Entry, Said
 from meet.feed import Feed, Since
 from meet.limits import Limits
 from meet.moments import clock_time, moment, seconds
+from meet.posts import SOURCES
 from meet.session import Session
 from meet.web.formats import is_told
 from meet.wire import pair
 
 _RUN = 180.0
 """Seconds within which the next line of the same speaker continues a run."""
-
-SOURCES = {"twitter": "X", "mastodon": "Mastodon", "bluesky": "Bluesky"}
-"""How sources are called where people read; another goes by its own word."""
 
 _HUES = 10
 _LINK = re.compile(r"https?://[^\s<>\"]+")
@@ -162,6 +160,7 @@ def lines(entries: Iterable[Entry], you: str = "") -> list[dict[str, Any]]:
                 "hue": hue(event.nick),
                 "newday": newday,
                 "post": event.post,
+                "bare": event.is_bare,
                 "source": SOURCES.get(event.via, event.via),
                 "when": _when(event.post.at) if event.post is not None else "",
             }

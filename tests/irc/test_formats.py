@@ -54,6 +54,11 @@ class VoicesTests(SynchronousTestCase):
             ":meet.test PRIVMSG #algebra :<@dora.example via bluesky> [cats] two lines https://l/9\r\n"
         )
 
+    def test_of_a_post_without_words_there_is_where_it_stands(self) -> None:
+        post = Provenance(id="9", handle="dora", at=AT, link="https://x.com/i/status/9")
+        bare = Said(at=AT, by="twitter:1", nick="Dora", via="twitter", text="words", post=post).bare()
+        assert line(bare) == ":meet.test PRIVMSG #algebra :<twitter> post on X https://x.com/i/status/9\r\n"
+
     def test_what_the_room_follows_and_is_to_know_is_a_notice(self) -> None:
         assert line(Followed(at=AT, by="1", nick="ann", words=("#a",))) == (
             ":meet.test NOTICE #algebra :ann lets the room follow #a.\r\n"

@@ -89,6 +89,11 @@ class VoicesTests(SynchronousTestCase):
         said = Said(at=AT, by="bluesky:1", nick="Dora", via="bluesky", text="two\nlines", post=post)
         assert told(said)[5:] == " <@dora.example via bluesky> [cats] two lines https://l/9\n"
 
+    def test_of_a_post_without_words_there_is_where_it_stands(self) -> None:
+        post = Provenance(id="9", handle="dora", at=AT, link="https://x.com/i/status/9")
+        bare = Said(at=AT, by="twitter:1", nick="Dora", via="twitter", text="words", post=post).bare()
+        assert told(bare)[5:] == " <twitter> post on X https://x.com/i/status/9\n"
+
     def test_what_is_followed_and_is_to_know(self) -> None:
         assert told(Followed(at=AT, by="1", nick="ann", words=("#a", "@b"))) == "-- ann lets the room follow #a @b\n"
         assert told(Followed(at=AT, by="1", nick="ann")) == "-- ann lets the room follow nothing outside\n"

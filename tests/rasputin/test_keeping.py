@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meet.commands import Extend, Remove, Retitle
-from meet.events import Position, Renewed, Said
+from meet.events import Expired, Position, Renewed, Said
+from meet.posts import Provenance
 from meet.rasputin.models import Line, Room, SetAside, Told
 from meet.rasputin.observing import Heard
 from meet.rasputin.telling import tell
@@ -70,6 +71,20 @@ class Keeping(RasputinTestCase):
         self.happens("algebra", Remove(number=number), "ann")
         assert self.lines() == ["kind"]
         assert SetAside.objects.count() == 0
+
+    def test_of_a_post_whose_words_must_go_the_link_is_kept_and_they_go_from_what_could_not_be_told(self) -> None:
+        link = "https://x.com/i/status/9"
+        post = Provenance(id="9", handle="dora", at=AT, link=link, expires="2026-11-25T14:05:09.120Z")
+        body = encode(Said(at=AT, by="twitter:7", nick="Dora", via="twitter", text="words", post=post))
+        tell(Heard("algebra", Position("old", 2), body), keep=True)
+        assert self.lines() == [f"post on X {link}"]
+        SetAside.objects.create(room="algebra", epoch="old", number=2, body=body.decode(), receiver="x")
+        for number, until in ((3, "2026-11-25T14:05:09.119Z"), (4, "2026-11-25T14:05:09.120Z")):
+            assert "words" in SetAside.objects.get().body
+            tell(Heard("algebra", Position("old", number), encode(Expired(at=AT, until=until))), keep=True)
+        aside = SetAside.objects.get().body
+        assert link in aside
+        assert "words" not in aside
 
     def test_a_room_that_goes_on_in_another_log_is_one_room_and_nothing_is_told_twice(self) -> None:
         tell(line("one", Position("old", 2)), keep=True)

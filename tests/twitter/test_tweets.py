@@ -55,6 +55,7 @@ class Posts(SynchronousTestCase):
                 text="Tea & talk <3 #PyCon https://example.org/?a=1&amp=2",
                 link=f"https://x.com/AnnLee/status/{ID}",
                 language="en",
+                keep=86_400,
             ),
         )
         self.assertEqual((found.words, found.rules, found.earlier), ({"#pycon", "@annlee"}, {"5"}, ()))

@@ -1,4 +1,5 @@
-from meet.commands import Relay
+from meet.commands import Expire, Relay
+from meet.moments import moment
 from meet.posts import Media, Post
 from tests.web.case import WebCase
 
@@ -251,6 +252,30 @@ class Voices(WebCase):
         self.assertEqual([event["kind"] for _, event in entries], ["removed"])
         for page in ("/algebra", "/algebra/transcript", "/algebra/transcript.txt"):
             self.assertNotIn("xyzzy", (await self.ask("GET", page)).text)
+
+    async def test_the_text_has_no_words_that_must_go_some_day_and_the_page_has_them_until_then(self):
+        post = Post(
+            source="twitter",
+            id="9",
+            author="7",
+            name="Dora",
+            handle="dora",
+            at=moment(0),
+            text="their words",
+            link="https://x.com/i/status/9",
+            keep=60,
+        )
+        await self.asked(self.ann, ask="follow", words=["#pycon"])
+        await self.house.hub.ask("algebra", "source:twitter", Relay(post=post))
+        answer = await self.ask("GET", "/algebra/transcript.txt")
+        self.assertIn(" <twitter> post on X https://x.com/i/status/9\n", answer.text)
+        self.assertNotIn("their words", answer.text)
+        self.assertIn("their words", (await self.ask("GET", "/algebra/transcript")).text)
+        await self.house.hub.ask("algebra", "", Expire(before=self.clock.seconds() + 60))
+        page = (await self.ask("GET", "/algebra/transcript")).text
+        self.assertNotIn("their words", page)
+        self.assertNotIn("dora", page)
+        self.assertIn('target="_blank">Post on X</a>', page)
 
     async def test_a_voice_from_outside_is_a_card_that_loads_nothing(self):
         await self.asked(self.ann, ask="follow", words=["#pycon"])

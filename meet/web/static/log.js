@@ -5,7 +5,7 @@
 
 import { by_id, clock_time, day_key, day_words, element, hue, linked, listed, plural } from "./words.js";
 
-import { post_time, voice } from "./voice.js";
+import { pointer, post_time, source_name, voice } from "./voice.js";
 
 const AWAY = "meet:away";
 const RUN = 180000;
@@ -60,7 +60,7 @@ export class Log {
     this.#append(line);
     this.#gathered = null;
     if (!line.classList.contains("mine")) {
-      if (!line.hidden) this.#speak(`${event.nick}: ${event.text}`);
+      if (!line.hidden) this.#speak(event.nick ? `${event.nick}: ${event.text}` : `Post on ${source_name(event.via)}`);
       if (document.hidden) this.#unread += 1;
       if (!this.#stuck) this.#new += 1;
     }
@@ -72,6 +72,20 @@ export class Log {
   /** The line of that number is to be seen no more. */
   remove(number) {
     for (const line of this.#lines()) if (sequence(line.dataset.position) === number) line.remove();
+    this.#settle();
+  }
+
+  /** The words of posts that could be kept `until` that moment at most are to be seen no more; links to them stay. */
+  expire(until) {
+    for (const line of this.#lines()) {
+      const { expires, via } = line.dataset;
+      if (!expires || expires > until) continue;
+      const link = line.querySelector(".when");
+      const post = { link: link?.href, at: link?.querySelector("time").dateTime };
+      delete line.dataset.expires;
+      line.dataset.nick = "";
+      line.replaceChildren(...pointer({ via, post }));
+    }
     this.#settle();
   }
 
@@ -204,6 +218,7 @@ export class Log {
     if (event.post) {
       line.classList.add("voice");
       line.dataset.source = event.via;
+      if (event.post.expires) line.dataset.expires = event.post.expires;
       line.append(...voice(event));
     } else {
       line.append(element("p", "text"));

@@ -152,6 +152,8 @@ function heard(position, event) {
     log.tell(`The room now closes ${day_time(new Date(ends))}`);
   } else if (event.kind === "removed") {
     log.remove(event.number);
+  } else if (event.kind === "expired") {
+    log.expire(event.until);
   } else if (event.kind === "followed") {
     outside.follows = event.words ?? [];
     log.tell(outside.follows.length ? `${apart(event.nick)} lets posts with ${outside.follows.join(" ")} come in` : `${apart(event.nick)} lets no more posts come in`);

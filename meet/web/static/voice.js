@@ -18,8 +18,28 @@ function away(address, text) {
   return link;
 }
 
+function when(post) {
+  const link = away(post.link, "");
+  link.className = "when";
+  const time = element("time", "", post_time(new Date(post.at)));
+  time.dateTime = post.at;
+  link.append(time);
+  return link;
+}
+
+/** What stays of a post whose words may not be kept any more: where it is. */
+export function pointer({ via, post }) {
+  const head = element("p", "head");
+  head.append(element("span", "via", source_name(via)));
+  if (post.link) head.append(" ", when(post));
+  const words = element("p", "text");
+  words.append(post.link ? away(post.link, `Post on ${source_name(via)}`) : `Post on ${source_name(via)}`);
+  return [head, words];
+}
+
 /** The parts of the card for `event`. */
 export function voice({ nick, via, text, post }) {
+  if (!nick) return pointer({ via, post });
   const head = element("p", "head");
   head.append(element("b", "nick", nick), " ", element("span", "handle", `@${post.handle}`), " ", element("span", "via", source_name(via)));
   const words = element("p", "text");
@@ -36,12 +56,7 @@ export function voice({ nick, via, text, post }) {
     body = [fold];
   }
   if (!post.link) return [head, ...body];
-  const when = away(post.link, "");
-  when.className = "when";
-  const time = element("time", "", post_time(new Date(post.at)));
-  time.dateTime = post.at;
-  when.append(time);
-  head.append(" ", when);
+  head.append(" ", when(post));
   const view = element("p", "view");
   view.append(away(post.link, `View on ${source_name(via)}`));
   return [head, ...body, view];
