@@ -6,15 +6,15 @@ asked of the room like anybody's wish.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from meet.commands import Command, Note, Relay, Spend, Withdraw
-from meet.events import Entry, Removed, Said
+from meet.events import Entry, Position, Removed, Said
 from meet.feed import Feed
 from meet.limits import Bucket, Limits
 from meet.moments import seconds
-from meet.posts import Post
+from meet.posts import Post, author_id
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -23,8 +23,19 @@ if TYPE_CHECKING:
 POSTS_SPAN = 10.0
 """Seconds over which posts are counted, and after which the room is told what was left out."""
 
+KNOWN_MOST = 10_000
+"""Pieces of talk that an archive is asked for, and posts of one room that are known: 2 MB."""
+
 _UNDER_WAY = 100
 """Posts of one room that may wait for the broker; more are left out, as in a flood."""
+
+
+class _Known(NamedTuple):
+    """One post: its number in the room (None while on its way, or gone), when it came and by whom."""
+
+    number: int | None
+    came: float
+    by: str
 
 
 class FollowedRoom:
@@ -48,9 +59,9 @@ class FollowedRoom:
         self._name = name
         self._ask = ask
         self._bucket = Bucket(limits.posts_per_source, POSTS_SPAN)
-        self._most = limits.entries_in_tail
-        # The posts of this source by their ids, each with its number; None while on its way, or gone.
-        self._posts: dict[str, int | None] = {}
+        # The posts of this source by their ids, and the ids of those that stand by their numbers.
+        self._posts: dict[str, _Known] = {}
+        self._ids: dict[int, str] = {}
         # Withdrawn before they were heard to stand.
         self._withdrawn: set[str] = set()
         self._under_way = 0
@@ -74,27 +85,41 @@ class FollowedRoom:
         at = (_seconds(said.post.at) for item in self.feed.tail if (said := self._mine(item)) and said.post)
         return max(at, default=0.0)
 
+    @property
+    def passed(self) -> Position | None:
+        """What lies before it has left the tail, and may be in an archive; None if nothing has."""
+        floor = self.feed.memory().floor
+        return None if self.feed.last is None or not floor else Position(self.feed.last.epoch, floor + 1)
+
+    def recall(self, talk: Sequence[Entry]) -> None:
+        """Learn of ``talk``, oldest first, that has left the tail: its posts can still be withdrawn."""
+        newer, self._posts = self._posts, {}
+        for item in talk:
+            self._note_said(item)
+        for post, known in newer.items():
+            # One that was told again is on its way for nothing.
+            if known.number is not None or post not in self._posts:
+                self._note_post(post, known)
+
+    def standing(self, since: float) -> list[str]:
+        """The ids of the posts that stand here and came at ``since`` or later."""
+        return [post for post, known in self._posts.items() if known.number is not None and known.came >= since]
+
     def knows(self, post: str) -> bool:
         """Whether the post of this id stands here, is on its way, or was removed."""
         return post in self._posts
 
     def heard(self, item: Entry) -> None:
         """Something became true in the room."""
-        said = self._mine(item)
-        if said is not None and said.post is not None:
-            self._note_post(said.post.id, item.position.seq)
-            if said.post.id in self._withdrawn:
-                self._ask(Withdraw(number=item.position.seq))
-        elif isinstance(item.event, Removed):
-            for post, number in self._posts.items():
-                if number == item.event.number:
-                    # Its id stays known, so that it does not come back.
-                    self._posts[post] = None
-                    return
+        if isinstance(item.event, Removed) and (post := self._ids.pop(item.event.number, "")):
+            # Its id stays known, so that it does not come back.
+            self._posts[post] = self._posts[post]._replace(number=None)
+        elif (post := self._note_said(item)) in self._withdrawn:
+            self._ask(Withdraw(number=item.position.seq))
 
     def take(self, post: Post) -> None:
         """Let ``post`` stand in the room, if it is new, wanted and not one too many."""
-        before = self._posts.get(post.was) if post.was else None
+        before = self._number(post.was) if post.was else None
         edited = post.was == post.id
         if before is not None:
             self._ask(Withdraw(number=before))
@@ -106,25 +131,23 @@ class FollowedRoom:
         if self._under_way >= _UNDER_WAY or not self._bucket.take(self._clock.seconds()):
             self._leave_out()
             return
-        self._note_post(post.id, None)
+        self._note_post(post.id, _Known(None, self._clock.seconds(), author_id(self._name, post.author)))
         self._under_way += 1
         self._ask(Relay(post=post)).addCallback(self._relayed, post.id)
 
     def withdraw(self, posts: Collection[str]) -> None:
         """The posts of these ids were deleted where they were written."""
         for post in posts:
-            number = self._posts.get(post, 0)
-            if number is None:
-                self._withdrawn.add(post)
-            elif number:
+            if (number := self._number(post)) is not None:
                 self._ask(Withdraw(number=number))
+            elif post in self._posts:
+                self._withdrawn.add(post)
 
     def silence(self, author: str) -> None:
         """Let nothing stand that ``author`` (`meet.posts.author_id`) wrote."""
-        for item in list(self.feed.tail):
-            said = self._mine(item)
-            if said is not None and said.by == author:
-                self._ask(Withdraw(number=item.position.seq))
+        for known in list(self._posts.values()):
+            if known.by == author and known.number is not None:
+                self._ask(Withdraw(number=known.number))
 
     def note(self, text: str, hosts: bool = False) -> None:
         """Tell the room, or its hosts alone, something of the source."""
@@ -146,18 +169,37 @@ class FollowedRoom:
         event = item.event
         return event if isinstance(event, Said) and event.post is not None and event.via == self._name else None
 
-    def _note_post(self, post: str, number: int | None) -> None:
-        self._posts.pop(post, None)
-        self._posts[post] = number
-        while len(self._posts) > self._most:
-            del self._posts[next(iter(self._posts))]
+    def _note_said(self, item: Entry) -> str:
+        """The id of the post that ``item`` is, which is known from now on; empty if it is none."""
+        said = self._mine(item)
+        if said is None or said.post is None:
+            return ""
+        self._note_post(said.post.id, _Known(item.position.seq, _seconds(said.at), said.by))
+        return said.post.id
+
+    def _note_post(self, post: str, known: _Known) -> None:
+        self._forget(post)
+        self._posts[post] = known
+        if known.number is not None:
+            self._ids[known.number] = post
+        while len(self._posts) > KNOWN_MOST:
+            self._forget(next(iter(self._posts)))
+
+    def _forget(self, post: str) -> None:
+        known = self._posts.pop(post, None)
+        if known is not None and known.number is not None:
+            self._ids.pop(known.number, None)
+
+    def _number(self, post: str) -> int | None:
+        known = self._posts.get(post)
+        return None if known is None else known.number
 
     def _relayed(self, granted: bool, post: str) -> None:
         self._under_way -= 1
         self._withdrawn.discard(post)
-        if not granted and self._posts.get(post, 0) is None:
+        if not granted and self._number(post) is None:
             # It may be told again, as after the broker was away.
-            del self._posts[post]
+            self._forget(post)
 
     def _leave_out(self) -> None:
         self._left_out += 1

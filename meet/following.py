@@ -26,13 +26,14 @@ from meet.budget import Budget, next_day
 from meet.commands import Command
 from meet.errands import Errands
 from meet.errors import Unavailable
-from meet.events import Blocked, Chosen, Closed, Entry, Followed, Forgotten
-from meet.followed import FollowedRoom
+from meet.events import Blocked, Chosen, Closed, Entry, Followed, Forgotten, Position
+from meet.followed import KNOWN_MOST, FollowedRoom
 from meet.hub import Hub
-from meet.interfaces import IAudience, IBroker, ISource, Record
+from meet.interfaces import IAudience, IBroker, ISource, IStore, Record
 from meet.limits import Limits
 from meet.posts import Post, author_id
 from meet.recorder import FollowingInTurn, pause
+from meet.wire import entry
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -44,6 +45,10 @@ BEFORE_MOST = 900.0
 """And at most, if one is: nobody reads what is older."""
 
 _LOOKS_AT_ONCE = 8
+_PAGE = 1000
+_PATIENCE = 30.0
+"""Pieces of talk that an archive is asked for at once, and seconds until one that is away is asked again."""
+
 _SAVED_EACH = 10
 """Paid posts of a room after which their count is written down in it: so many are forgotten with a process at most."""
 
@@ -75,15 +80,27 @@ def source_for(word: str, reactor: Any, settings: Mapping[str, str]) -> ISource:
 
 @implementer(IAudience)
 class Follower(FollowingInTurn):
-    """What follows one source, if it is this process's turn."""
+    """What follows one source, if it is this process's turn.
+
+    What has left a room's tail is looked for in the ``archive``, if this process has it at hand.
+    """
 
     log = Logger()
 
-    def __init__(self, source: ISource, broker: IBroker, hub: Hub, clock: IReactorTime, limits: Limits) -> None:
+    def __init__(
+        self,
+        source: ISource,
+        broker: IBroker,
+        hub: Hub,
+        clock: IReactorTime,
+        limits: Limits,
+        archive: IStore | None = None,
+    ) -> None:
         super().__init__(broker, clock, f"source-{source.name}", self._hear, f"source:{source.name}")
         self.source = source
         self.name: str = source.name
         self._hub = hub
+        self._archive = archive
         self._limits = limits
         bounded = limits.paid_posts or limits.paid_posts_per_room
         self._budget = Budget(limits) if source.costs and bounded else None
@@ -181,6 +198,35 @@ class Follower(FollowingInTurn):
         if self._budget is not None and (counted := feed.room.voices.spent.get(self.name)) is not None:
             self._budget.know(room, *counted, self._clock.seconds())
         self._follow()
+        self._recall(room)
+
+    def _recall(self, room: str) -> None:
+        """Learn which posts of ``room`` only archives have, so that what is deleted there is removed there too."""
+        self._timers.pop(f"recall:{room}", None)
+        known = self._rooms.get(room)
+        if known is not None and self._archive is not None and (passed := known.passed) is not None:
+            asked = Deferred.fromCoroutine(self._read_archive(self._archive, room, passed))
+            asked.addCallback(self._recalled, room, known).addErrback(self._not_recalled, room)
+
+    async def _read_archive(self, archive: IStore, room: str, before: Position) -> list[Entry]:
+        talk: list[Entry] = []
+        while len(talk) < KNOWN_MOST:
+            page = await archive.history(room, before, _PAGE)
+            talk[:0] = [entry(position, body) for position, body in page]
+            if len(page) < _PAGE:
+                break
+            before = page[0][0]
+        return talk
+
+    def _recalled(self, talk: list[Entry], room: str, known: FollowedRoom) -> None:
+        if self._rooms.get(room) is known:
+            known.recall(talk)
+
+    def _not_recalled(self, failure: Failure, room: str) -> None:
+        if not isinstance(failure.value, Unavailable):
+            self._bug(failure)
+        elif room in self._rooms:
+            self._timers[f"recall:{room}"] = self._clock.callLater(_PATIENCE, self._recall, room)
 
     def _look(self, room: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self._look_into(room))
@@ -257,6 +303,10 @@ class Follower(FollowingInTurn):
         """As `IAudience` says."""
         for room in list(self._rooms.values()):
             self._safely(room.withdraw, posts)
+
+    def standing(self, since: float) -> Collection[str]:
+        """As `IAudience` says."""
+        return dict.fromkeys(post for room in self._rooms.values() for post in room.standing(since))
 
     def silenced(self, author: str) -> None:
         """As `IAudience` says."""

@@ -398,6 +398,11 @@ class IAudience(Interface):
     def silenced(author: str) -> None:
         """The author of this id is gone or hidden there, with all that they wrote."""
 
+    def standing(since: float) -> Collection[str]:
+        """The ids of the source's posts that stand in some room, and came there at ``since`` (seconds
+        since 1970) or later, as far as is known.
+        """
+
     def refused(word: str, reason: str) -> None:
         """``word`` is not followed, for ``reason``, a sentence for the hosts who asked for it."""
 

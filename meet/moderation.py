@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from meet.commands import Block, Choose, Command, Follow, Remove, Unblock
 from meet.errors import Refused
-from meet.events import Entry, Said
+from meet.events import Entry, Position, Said
 from meet.feed import Feed
+from meet.look import lineage
 from meet.names import skeleton
 from meet.room import Room
 from meet.voices import Choices
@@ -65,6 +66,19 @@ def remove(feed: Feed, name: str) -> Command:
     if item is None:
         raise Refused("not-found", f"Nothing in the newest lines was said by {name[:40]}.")
     return Remove(number=item.position.seq)
+
+
+def remove_at(feed: Feed, place: Position) -> Command:
+    """The line that stands, or stood before it became too old to be remembered here, at ``place``."""
+    last, memory = feed.last, feed.memory()
+    here = {item.position.seq for item in feed.tail if isinstance(item.event, Said)}
+    if (
+        last is None
+        or place.epoch not in (last.epoch, *lineage(memory))
+        or not (place.seq in here or 0 < place.seq <= memory.floor)
+    ):
+        raise Refused("not-found", "There is no such line.")
+    return Remove(number=place.seq)
 
 
 def told(room: Room) -> str:

@@ -139,7 +139,12 @@ class MeetService(Service):
         self.reaper = Reaper(self.broker, reactor, limits)
         self.followers = [
             Follower(
-                source_for(word, reactor, configuration.sources.get(word, {})), self.broker, self.hub, reactor, limits
+                source_for(word, reactor, configuration.sources.get(word, {})),
+                self.broker,
+                self.hub,
+                reactor,
+                limits,
+                self.store if configuration.opens_store else None,
             )
             for word in configuration.follow
         ]

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.commands import Command, Note, Relay, Withdraw
-from meet.events import Entry, Followed, Position, Said
+from meet.events import Entry, Followed, Position, Removed, Said
 from meet.feed import Feed
 from meet.followed import FollowedRoom
 from meet.limits import Limits
@@ -93,6 +93,20 @@ class Rooms(SynchronousTestCase):
         self.room.withdraw(["3"])
         item = self.stands(3)
         assert self.asked[-1] == Withdraw(number=item.position.seq)
+
+    def test_what_an_archive_knows_is_older_than_all_that_stands(self) -> None:
+        old = Provenance(id="1", handle="d", at=moment(NOON), link="https://l")
+        said = Said(at=moment(NOON), by="square:d", nick="D", via="square", text="hi", post=old)
+        newer = self.stands(2)
+        self.room.recall([Entry(Position("k3q", 1), said, encode(said))])
+        assert self.room.standing(0) == ["1", "2"]
+        self.room.take(self.post(1))
+        assert self.asked == []
+        self.room.withdraw(["1"])
+        assert self.asked == [Withdraw(number=1)]
+        self.room.heard(self.numbered(Removed(at="", number=newer.position.seq, because="host")))
+        self.room.withdraw(["2"])
+        assert len(self.asked) == 1
 
     def test_an_edit_takes_the_place_of_what_stands(self) -> None:
         item = self.stands(3)

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.commands import Block, Choose, Close, Follow, Remove, Say
-from meet.events import Noted, Said
+from meet.errors import Unavailable
+from meet.events import Entry, Noted, Position, Removed, Said
 from meet.following import Follower, source_for
+from meet.look import Numbered
 from tests.flow import Ear, Flow
 from tests.sources import Square
+
+
+class MemoryArchive:
+    """What was said, as far as it was heard; it can be ``away``."""
+
+    def __init__(self) -> None:
+        self.kept: list[Entry] = []
+        self.away = False
+
+    def heard(self, _room: str, entries: Sequence[Entry]) -> None:
+        for item in entries:
+            if isinstance(item.event, Said):
+                self.kept.append(item)
+            elif isinstance(item.event, Removed):
+                gone = item.event.number
+                self.kept = [each for each in self.kept if each.position.seq != gone]
+
+    def history(self, _room: str, before: Position, count: int) -> Deferred[Numbered]:
+        if self.away:
+            return fail(Unavailable("The archive is away."))
+        older = [(item.position, item.body) for item in self.kept if item.position < before]
+        return succeed(older[-count:])
 
 
 class Ground(SynchronousTestCase):
@@ -23,8 +49,8 @@ class Ground(SynchronousTestCase):
         self.ann.attach(Ear())
         self.flow.turn()
 
-    def another(self, flow: Flow) -> Follower:
-        follower = Follower(self.square.source(), flow.broker, flow.hub, flow.clock, flow.limits)
+    def another(self, flow: Flow, archive: Any = None) -> Follower:
+        follower = Follower(self.square.source(), flow.broker, flow.hub, flow.clock, flow.limits, archive)
         follower.startService()
         flow.turn()
         return follower
@@ -114,6 +140,40 @@ class Following(Ground):
         self.square.write("two #pycon again", id="2")
         self.write("edited #pycon", id="2", was="2")
         assert self.lines() == ["three #pycon"]
+
+    def removed(self) -> list[int]:
+        feed = self.flow.result(self.flow.hub.feed("algebra"))
+        return [item.event.number for item in feed.tail if isinstance(item.event, Removed)]
+
+    def test_what_is_deleted_there_goes_from_archives_too_when_it_has_left_the_tail(self) -> None:
+        self.begin(entries_in_tail=4)
+        archive = MemoryArchive()
+        self.flow.hub.follow(archive.heard)
+        self.ask(Follow(words=("#pycon",)))
+        self.write(*(f"{number} #pycon" for number in range(1, 9)))
+        first, second = (item.position.seq for item in archive.kept[:2])
+        self.square.delete("1")
+        self.flow.turn()
+        assert self.removed() == [first]
+        # Another process learns of what it has not heard by the archive.
+        self.flow.result(self.follower.stopService())
+        archive.away = True
+        follower = self.another(self.flow, archive)
+        self.square.delete("2")
+        self.flow.turn()
+        assert self.removed() == [first]
+        archive.away = False
+        self.flow.pass_time(30)
+        self.square.delete("2")
+        self.square.ban("eve")
+        self.flow.turn()
+        assert self.removed() == [first, second]
+        assert set(follower.standing(0)) == {str(number) for number in range(3, 9)}
+        assert set(follower.standing(self.flow.now + 1)) == set()
+        self.square.ban("dora")
+        self.flow.turn()
+        assert archive.kept == []
+        assert follower.standing(0) == {}
 
     def test_one_that_is_deleted_on_its_way_does_not_stay(self) -> None:
         self.begin()

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meet import moderation
 from meet.commands import Block, Choose, Follow, Remove, Unblock
 from meet.errors import Refused
-from meet.events import Blocked, Event, Followed, Position, Said
+from meet.events import Blocked, Event, Followed, Position, Renewed, Said
 from meet.feed import Feed
 from meet.limits import Limits
 from meet.moments import moment
@@ -53,6 +53,19 @@ class Words(SynchronousTestCase):
         assert moderation.choose(["reposts", "on"]) == Choose(reposts=True)
         detail = "Say pause, resume, or one of reposts, quotes and sensitive with on or off."
         self.refused("bad-input", detail, moderation.choose, ["louder"])
+
+    def test_a_position_names_a_line_that_stands_or_has_become_too_old_and_nothing_else(self) -> None:
+        assert moderation.remove_at(self.feed, Position("k3q", 4)) == Remove(number=4)
+        for place in (Position("k3q", 1), Position("k3q", 6), Position("old", 4)):
+            self.refused("not-found", "There is no such line.", moderation.remove_at, self.feed, place)
+        self.happened(Renewed(at=AT, was="old"))
+        assert moderation.remove_at(self.feed, Position("old", 4)) == Remove(number=4)
+        look = self.feed.memory()
+        short = Feed("algebra", Limits())
+        short.restore(look._replace(tail=look.tail[1:], floor=look.tail[0][0].seq))
+        assert moderation.remove_at(short, Position("k3q", 3)) == Remove(number=3)
+        empty = Feed("biology", Limits())
+        self.refused("not-found", "There is no such line.", moderation.remove_at, empty, Position("k3q", 1))
 
     def test_a_line_is_named_by_who_said_it_or_by_its_position(self) -> None:
         assert moderation.remove(self.feed, "bob") == Remove(number=5)

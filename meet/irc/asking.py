@@ -223,7 +223,7 @@ def kick(client: Client, message: Message) -> Conversation:
 
 
 def voices(client: Client, message: Message) -> Conversation:
-    """FOLLOW #room [words], VOICES #room switch, BLOCK, UNBLOCK and REDACT #room name: for hosts."""
+    """FOLLOW #room [words], VOICES #room switch, BLOCK and UNBLOCK #room name: for hosts."""
     here = place(client, message.params[0])
     if here is None:
         return
@@ -250,13 +250,9 @@ def _moderated(here: Place, command: str, words: list[str]) -> Command:
     if not words:
         raise Refused("bad-input", f"Write it as {command} #{here.room.name} name.")
     name = " ".join(words)
-    match command:
-        case "BLOCK":
-            return moderation.block(here.feed, name)
-        case "UNBLOCK":
-            return moderation.unblock(here.room, name)
-        case _:
-            return moderation.remove(here.feed, words[0])
+    if command == "BLOCK":
+        return moderation.block(here.feed, name)
+    return moderation.unblock(here.room, name)
 
 
 def _room_mode(client: Client, target: str, wishes: list[str]) -> Conversation:

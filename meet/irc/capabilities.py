@@ -8,6 +8,7 @@ from __future__ import annotations
 CAPABILITIES = (
     "batch",
     "cap-notify",
+    "draft/message-redaction",
     "echo-message",
     "extended-join",
     "message-tags",

@@ -72,6 +72,7 @@ class Client:
             tags="message-tags" in self.capabilities,
             times="server-time" in self.capabilities,
             extended_join="extended-join" in self.capabilities,
+            redaction="draft/message-redaction" in self.capabilities,
         )
 
     @property

@@ -5,7 +5,7 @@ the end before the next line is taken.  The law of the order: before a client ha
 and user, and ended a capability negotiation that it began, it may only do that.
 
 =================  ==================================================================
-``talking``        what changes something: JOIN PART PRIVMSG NOTICE TOPIC NICK TAGMSG
+``talking``        what changes something: JOIN PART PRIVMSG NOTICE TOPIC NICK REDACT TAGMSG
 ``asking``         what asks who and what is there: NAMES WHO WHOIS LIST MODE …
 ``about``          what asks about the server: MOTD LUSERS VERSION HELP …
 this module        registration, CAP, PING, QUIT, and the table of all commands
@@ -167,7 +167,7 @@ _COMMANDS = {
     "OPER": _Command(about.oper),
     "PART": _Command(talking.part, 1),
     "PRIVMSG": _Command(talking.say),
-    "REDACT": _Command(asking.voices, 1),
+    "REDACT": _Command(talking.redact, 2),
     "TAGMSG": _Command(talking.tagmsg),
     "TIME": _Command(about.time),
     "TOPIC": _Command(talking.topic, 1),

@@ -11,7 +11,20 @@ from dataclasses import dataclass
 
 from zope.interface import implementer
 
-from meet.events import Chosen, Entry, Extended, Followed, Joined, Left, Noted, Renamed, Retitled, Said
+from meet.events import (
+    Chosen,
+    Entry,
+    Extended,
+    Followed,
+    Joined,
+    Left,
+    Noted,
+    Position,
+    Removed,
+    Renamed,
+    Retitled,
+    Said,
+)
 from meet.interfaces import Here, IFormat, Status
 from meet.irc.message import BYTES_IN_LINE, pieces, write
 from meet.moments import clock_time, day_time, seconds
@@ -37,6 +50,7 @@ class Lines:
     tags: bool = False
     times: bool = False
     extended_join: bool = False
+    redaction: bool = False
 
     def entry(self, room: str, entry: Entry) -> bytes:
         """The lines for one entry, each with its end; nothing for what IRC has no word for."""
@@ -59,6 +73,8 @@ class Lines:
             case Left() if event.because != "renamed":
                 reason = _REASONS.get(event.because, "left")
                 return parted(room, event.nick, event.via or HOST, reason, tags)
+            case Removed() if self.redaction:
+                return self.redacted(room, entry.position, event)
             case Retitled():
                 return write("TOPIC", channel, text=event.title, source=mask(event.nick, event.via or HOST), tags=tags)
             case Extended():
@@ -112,6 +128,16 @@ class Lines:
             own = {**tags, "msgid": str(entry.position)} if self.tags and not number else tags
             written.append(write("PRIVMSG", f"#{room}", text=piece, source=source, tags=own))
         return b"".join(written)
+
+    def redacted(self, room: str, position: Position, event: Removed) -> bytes:
+        """The line that what was said at a number is to be seen no more.
+
+        https://ircv3.net/specs/extensions/message-redaction
+        """
+        msgid = str(Position(position.epoch, event.number))
+        source = mask(event.nick) if event.nick else self.server
+        reason = None if event.nick else "It was deleted where it was written."
+        return write("REDACT", f"#{room}", msgid, text=reason, source=source, tags=self._tags(event.at))
 
     def joined(self, room: str, nick: str, via: str, tags: dict[str, str] | None = None) -> bytes:
         """The line that ``nick`` came in."""

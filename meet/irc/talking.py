@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import zip_longest
 
-from meet import names
-from meet.commands import Rename, Retitle, Say
+from meet import moderation, names
+from meet.commands import Command, Rename, Retitle, Say
 from meet.errors import Refused
-from meet.events import who_key
+from meet.events import Entry, Removed, Said, who_key
 from meet.irc import asking, numerics
 from meet.irc.actions import Ask, Conversation, Depart, Enter, Entered, Host, Place, nothing
 from meet.irc.client import ROOMS_MOST, VIA, Client
 from meet.irc.formats import parted, renamed
 from meet.irc.message import Message
+from meet.wire import position
 
 _LEFT = "left"
 """The reason that everybody is told for a leaving; clients' own are not passed on."""
@@ -33,6 +35,9 @@ _JOIN_NUMERICS = {
     "room-full": numerics.ERR_CHANNELISFULL,
     "wrong-key": numerics.ERR_BADCHANNELKEY,
 }
+
+
+_NOT_REDACTED = {"not-host": "REDACT_FORBIDDEN", "not-found": "UNKNOWN_MSGID"}
 
 
 def join(client: Client, message: Message) -> Conversation:
@@ -109,6 +114,38 @@ def say(client: Client, message: Message) -> Conversation:
     except Refused as refused:
         if not silent:
             _not_said(client, place, refused)
+
+
+def redact(client: Client, message: Message) -> Conversation:
+    """REDACT #room msgid [reason]: hides a line, for hosts; the reason is not told on.
+
+    Who types has no msgid: a nick means the newest line of that nick.
+    https://ircv3.net/specs/extensions/message-redaction
+    """
+    target, wanted = message.params[:2]
+    draft = "draft/message-redaction" in client.capabilities
+    place = asking.found(client, target) if draft else asking.place(client, target)
+    if place is None:
+        if draft:
+            client.send("FAIL", "REDACT", "INVALID_TARGET", target, text="You are not in that room.")
+        return
+    try:
+        yield Ask(place, _redacted(place, wanted))
+    except Refused as refused:
+        channel = f"#{place.room.name}"
+        code = _NOT_REDACTED.get(refused.code)
+        if draft and code is not None:
+            client.send("FAIL", "REDACT", code, channel, wanted, text=refused.detail)
+        else:
+            client.refuse("REDACT", refused, channel)
+
+
+def _redacted(place: Place, wanted: str) -> Command:
+    try:
+        # First, as a nick may look like one.
+        return moderation.remove_at(place.feed, position(wanted))
+    except Refused:
+        return moderation.remove(place.feed, wanted)
 
 
 def nick(client: Client, message: Message) -> Conversation:
@@ -208,17 +245,26 @@ def _arrive(client: Client, entered: Entered) -> None:
 
 
 def _replay(client: Client, entered: Entered) -> None:
-    if not entered.earlier:
-        return
+    lines = client.lines
     room = entered.place.room.name
+    said = [entry for entry in entered.earlier if isinstance(entry.event, Said)]
+    if said:
+        _replay_said(client, room, said)
+    for entry in entered.earlier:
+        # What was removed while the client was away may stand in its window.
+        if isinstance(entry.event, Removed):
+            client.write(lines.entry(room, entry))
+
+
+def _replay_said(client: Client, room: str, said: Sequence[Entry]) -> None:
     batch = "earlier" if "batch" in client.capabilities else ""
     if batch:
         client.send("BATCH", f"+{batch}", "chathistory", f"#{room}")
     else:
-        count = len(entered.earlier)
+        count = len(said)
         client.notice("1 earlier line follows." if count == 1 else f"{count} earlier lines follow.", f"#{room}")
     lines = client.lines
-    for entry in entered.earlier:
+    for entry in said:
         client.write(lines.said(room, entry, batch, earlier=True))
     if batch:
         client.send("BATCH", f"-{batch}")

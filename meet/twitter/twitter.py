@@ -84,7 +84,7 @@ class Twitter:
         self._closing = False
         self._stream: Stream | None = None
         self._said: tweets.Ended | None = None
-        self._told: OrderedDict[str, float] = OrderedDict()
+        self._told: OrderedDict[str, None] = OrderedDict()
         self._look: IDelayedCall | None = None
 
     def start(self, audience: IAudience, since: float) -> None:
@@ -300,7 +300,7 @@ class Twitter:
             return
         for known in (*told.earlier, post.id):
             # An older version that comes late is told no more.
-            self._told[known] = self._clock.seconds()
+            self._told[known] = None
             self._told.move_to_end(known)
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
@@ -326,16 +326,11 @@ class Twitter:
         self._wait_to_look()
 
     async def _look_up(self) -> None:
-        young = self._clock.seconds() - DAY
-        ids = [known for known, when in self._told.items() if when >= young]
-        gone: set[str] = set()
+        ids = list(self._audience.standing(self._clock.seconds() - DAY)) if self._audience is not None else []
         try:
             for start in range(0, len(ids), IDS_AT_ONCE):
                 gone = await self._api.missing(ids[start : start + IDS_AT_ONCE])
                 if gone and self._audience is not None:
-                    for known in gone:
-                        # It is told no more, and not asked for again.
-                        self._told[known] = 0.0
                     self._audience.withdrawn(gone)
         except Failed as failed:
             if failed.status == 403:

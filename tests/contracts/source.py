@@ -36,6 +36,9 @@ class RecordingAudience:
     def withdrawn(self, posts):
         self.gone.extend(posts)
 
+    def standing(self, since):
+        return [post.id for post, _ in self.told if post.id not in self.gone]
+
     def silenced(self, author):
         self.authors.append(author)
 

@@ -14,6 +14,7 @@ from meet.events import (
     Noted,
     Opened,
     Position,
+    Removed,
     Renamed,
     Renewed,
     Retitled,
@@ -58,6 +59,16 @@ class VoicesTests(SynchronousTestCase):
         post = Provenance(id="9", handle="dora", at=AT, link="https://x.com/i/status/9")
         bare = Said(at=AT, by="twitter:1", nick="Dora", via="twitter", text="words", post=post).bare()
         assert line(bare) == ":meet.test PRIVMSG #algebra :<twitter> post on X https://x.com/i/status/9\r\n"
+
+    def test_what_is_to_be_seen_no_more_is_told_to_those_who_know_how(self) -> None:
+        entry = Entry(Position("k3q", 9), Removed(at=AT, number=7, because="host", by="1", nick="ann"), b"")
+        assert Lines("meet.test").entry("algebra", entry) == b""
+        told = Lines("meet.test", redaction=True, times=True)
+        assert told.entry("algebra", entry).decode() == f"@time={AT} :ann!meet@meet REDACT #algebra k3q.7\r\n"
+        gone = Entry(Position("k3q", 9), Removed(at=AT, number=7, because="source"), b"")
+        assert Lines("meet.test", redaction=True).entry("algebra", gone) == (
+            b":meet.test REDACT #algebra k3q.7 :It was deleted where it was written.\r\n"
+        )
 
     def test_what_the_room_follows_and_is_to_know_is_a_notice(self) -> None:
         assert line(Followed(at=AT, by="1", nick="ann", words=("#a",))) == (

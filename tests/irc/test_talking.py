@@ -4,9 +4,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meet.commands import Say
 from meet.errors import Refused
+from meet.events import Removed
 from meet.irc.actions import Ask, Depart, Enter
 from meet.irc.talking import undecorated
-from tests.irc.script import HOST_KEY, Script
+from tests.irc.script import HOST_KEY, PureRoom, Script
 
 
 def inside() -> Script:
@@ -221,3 +222,56 @@ class TopicAndPartTests(SynchronousTestCase):
 
     def test_tags_alone_are_not_passed_on(self) -> None:
         assert inside().send("@+typing=active TAGMSG #algebra") == []
+
+
+class RedactTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.script = Script().register()
+        self.room = self.script.room().come("ann")
+        self.script.send(f"JOIN #algebra {HOST_KEY}")
+        self.room.say("ann", "one").say("ann", "two")
+        self.first, self.second = (item.position for item in self.room.talk)
+
+    def removed(self) -> list[int]:
+        return [item.event.number for item in self.room.talk if isinstance(item.event, Removed)]
+
+    def test_a_line_is_hidden_by_its_msgid_or_for_who_types_by_a_nick(self) -> None:
+        assert self.script.send(f"REDACT #algebra {self.first} :rude") == []
+        assert self.script.send("REDACT #algebra ann") == []
+        assert self.removed() == [self.first.seq, self.second.seq]
+        (wrong,) = self.script.send("REDACT #algebra cy")
+        assert wrong.endswith(":Nothing in the newest lines was said by cy.")
+        assert self.script.send("REDACT #algebra")[0].startswith("461 mia REDACT ")
+        assert self.script.send("REDACT #elsewhere ann")[0].startswith("442 ")
+
+    def test_a_msgid_goes_before_a_nick_that_looks_like_one(self) -> None:
+        self.room.come(str(self.first)).say(str(self.first), "three")
+        self.script.send(f"REDACT #algebra {self.first}")
+        assert self.removed() == [self.first.seq]
+
+    def test_refusals_are_those_of_the_specification(self) -> None:
+        self.script.send("CAP REQ :draft/message-redaction")
+        assert self.script.send("REDACT #elsewhere k3q.1") == [
+            "FAIL REDACT INVALID_TARGET #elsewhere :You are not in that room."
+        ]
+        for msgid in ("k3q.99", f"old.{self.first.seq}", "nothing"):
+            (wrong,) = self.script.send(f"REDACT #algebra {msgid}")
+            assert wrong.startswith(f"FAIL REDACT UNKNOWN_MSGID #algebra {msgid} :")
+        # What is no talk is no message.
+        assert self.script.send("REDACT #algebra k3q.1")[0].startswith("FAIL REDACT UNKNOWN_MSGID #algebra k3q.1 :")
+        guest = Script().register()
+        guest.rooms["algebra"] = PureRoom("algebra")
+        guest.room().come("ann").say("ann", "one")
+        guest.send("CAP REQ :draft/message-redaction", "JOIN #algebra")
+        (said,) = guest.rooms["algebra"].talk
+        assert guest.send(f"REDACT #algebra {said.position}") == [
+            f"FAIL REDACT REDACT_FORBIDDEN #algebra {said.position} :Only the host of this room can do that."
+        ]
+
+    def test_a_window_that_was_away_is_told_what_was_removed(self) -> None:
+        self.script.send("REDACT #algebra ann", "PART #algebra", "CAP REQ :draft/message-redaction")
+        lines = self.script.send("JOIN #algebra")
+        assert lines[-1] == f":mia!meet@meet REDACT #algebra {self.second}"
+        # Its words are nowhere any more.
+        self.script.send("PART #algebra", "CAP REQ :-draft/message-redaction")
+        assert "REDACT" not in " ".join(self.script.send("JOIN #algebra"))

@@ -59,6 +59,24 @@ class VisitTests(SynchronousTestCase):
         position = self.flow.result(self.flow.broker.read("algebra")).tail[-1][0]
         assert msgid == f"@msgid={position}"
 
+    def test_what_a_host_removes_is_told_to_clients_that_can_take_it_back(self) -> None:
+        mia, bob, cy = self.person(), self.person("192.0.2.8"), self.person("192.0.2.9")
+        mia.enter("mia", "algebra", "CAP REQ :message-tags draft/message-redaction echo-message")
+        bob.enter("bob", "algebra", "CAP REQ :message-tags draft/message-redaction")
+        cy.enter("cy")
+        mia.heard()
+        [line] = cy.send("PRIVMSG #algebra :rude") or bob.heard()[-1:]
+        msgid = line.split()[0].removeprefix("@msgid=")
+        mia.heard()
+        [echo] = mia.send(f"REDACT #algebra {msgid}")
+        assert echo == f":mia!meet@meet REDACT #algebra {msgid}"
+        assert bob.heard() == [echo]
+        assert cy.heard() == []
+        [forbidden] = bob.send(f"REDACT #algebra {msgid}")
+        assert " FAIL REDACT UNKNOWN_MSGID #algebra " in forbidden
+        dan = self.person("192.0.2.10")
+        assert "rude" not in " ".join(dan.enter("dan", "algebra", "CAP REQ :draft/message-redaction"))
+
     def test_capabilities_may_change_inside_a_room(self) -> None:
         mia, bob = self.person(), self.person("192.0.2.8")
         mia.enter()

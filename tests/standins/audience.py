@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from meet.interfaces import IAudience
+from meet.moments import seconds
 from meet.posts import Post
 
 
@@ -46,6 +47,10 @@ class Audience:
         """As `IAudience` says."""
         self.gone.extend(posts)
         self._told()
+
+    def standing(self, since: float) -> Collection[str]:
+        """As `IAudience` says."""
+        return [post.id for post in self.posts if post.id not in self.gone and seconds(post.at) >= since]
 
     def silenced(self, author: str) -> None:
         """As `IAudience` says."""

@@ -25,7 +25,9 @@ from tests.standins.twitter import TOKEN, Twitter
 class Audience:
     """Keeps all that it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = float) -> None:
+        self.now = now
+        self.came: dict[str, float] = {}
         self.told: list[tuple[Post, frozenset[str]]] = []
         self.gone: list[set[str]] = []
         self.refusals: dict[str, str] = {}
@@ -37,9 +39,14 @@ class Audience:
 
     def posted(self, post: Post, words: Collection[str]) -> None:
         self.told.append((post, frozenset(words)))
+        self.came[post.id] = self.now()
 
     def withdrawn(self, posts: Collection[str]) -> None:
         self.gone.append(set(posts))
+
+    def standing(self, since: float) -> Collection[str]:
+        gone = set().union(*self.gone)
+        return [known for known, came in self.came.items() if known not in gone and came >= since]
 
     def silenced(self, author: str) -> None:
         raise AssertionError("X says nothing of authors.")
@@ -82,7 +89,7 @@ class TwitterCase(TestCase):
         self.url = f"http://127.0.0.1:{self.port.getHost().port}"
         self.timed = Timed()
         self.clock = self.timed.clock
-        self.audience = Audience()
+        self.audience = Audience(self.clock.seconds)
         self.logged: list[str] = []
         globalLogPublisher.addObserver(self._log)
         self.addCleanup(globalLogPublisher.removeObserver, self._log)

@@ -271,7 +271,7 @@ class Voices(WebCase):
         self.assertIn(" <twitter> post on X https://x.com/i/status/9\n", answer.text)
         self.assertNotIn("their words", answer.text)
         self.assertIn("their words", (await self.ask("GET", "/algebra/transcript")).text)
-        await self.house.hub.ask("algebra", "", Expire(before=self.clock.seconds() + 60))
+        await self.house.hub.ask("algebra", "", Expire(before=self.house.clock.seconds() + 60))
         page = (await self.ask("GET", "/algebra/transcript")).text
         self.assertNotIn("their words", page)
         self.assertNotIn("dora", page)
