@@ -25,7 +25,7 @@ floor  modules                                                       knows
 1      ``room`` ``roster`` ``voices`` ``limits`` ``wire``            the words
        ``backoff``
 0      ``events`` ``commands`` ``names`` ``moments`` ``posts``       nothing
-       ``errors`` ``keys`` ``version``
+       ``errors`` ``keys`` ``shapes`` ``version``
 =====  ============================================================  ==================
 
 Floors 0 to 2 do no I/O and know no clock and no chance: time and randomness come

@@ -19,6 +19,7 @@ import msgspec
 
 from meet.moments import moment, seconds
 from meet.posts import LONGEST_WORD, Media, Post, tag_word
+from meet.shapes import field, items_in, text_in
 
 SOURCE = "bluesky"
 """The word that marks these posts."""
@@ -125,30 +126,30 @@ def read(data: bytes, tags: frozenset[str], authors: Mapping[str, frozenset[str]
         event = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    author = _text(event, "did")
-    time = _get(event, "time_us")
+    author = text_in(event, "did")
+    time = field(event, "time_us")
     if not _DID.fullmatch(author) or not isinstance(time, int) or not 0 <= time < 10**17:
         return None
-    match _text(event, "kind"):
-        case "account" if _get(_get(event, "account"), "active") is False:
+    match text_in(event, "kind"):
+        case "account" if field(field(event, "account"), "active") is False:
             return Silenced(author, time)
         case "identity":
             return Renamed(author, time)
         case "commit":
-            return _commit(author, time, _get(event, "commit"), tags, authors)
+            return _commit(author, time, field(event, "commit"), tags, authors)
     return None
 
 
 def _commit(
     author: str, time: int, commit: Any, tags: frozenset[str], authors: Mapping[str, frozenset[str]]
 ) -> Happening | None:
-    rkey = _text(commit, "rkey")
-    if _text(commit, "collection") != COLLECTION or not _RKEY.fullmatch(rkey):
+    rkey = text_in(commit, "rkey")
+    if text_in(commit, "collection") != COLLECTION or not _RKEY.fullmatch(rkey):
         return None
-    operation = _text(commit, "operation")
+    operation = text_in(commit, "operation")
     if operation == "delete":
         return Deleted(f"at://{author}/{COLLECTION}/{rkey}", author, time)
-    record = _get(commit, "record")
+    record = field(commit, "record")
     if operation not in ("create", "update") or not isinstance(record, dict):
         return None
     facets = list(_facets(record))
@@ -161,17 +162,17 @@ def _commit(
 
 def _post(author: str, time: int, rkey: str, record: dict[str, Any], facets: list[_Facet]) -> Post | None:
     """The post, unless its author does not want it shown here or it is none of today."""
-    labels = {_text(label, "val") for label in _list(_get(record, "labels"), "values")}
-    at = _at(_text(record, "createdAt"), time)
+    labels = {text_in(label, "val") for label in items_in(field(record, "labels"), "values")}
+    at = _at(text_in(record, "createdAt"), time)
     if _NOT_FOR_ALL in labels or at < time / 1e6 - OLDEST:
         return None
-    embed = _get(record, "embed")
+    embed = field(record, "embed")
     quoted = _quoted(embed)
-    text = _with_links(_text(record, "text"), facets)
-    for link in (_link(_get(_get(_media_part(embed), "external"), "uri")), quoted):
+    text = _with_links(text_in(record, "text"), facets)
+    for link in (_link(field(field(_media_part(embed), "external"), "uri")), quoted):
         if link and link not in text:
             text = f"{text}\n{link}" if text else link
-    languages = _list(record, "langs")
+    languages = items_in(record, "langs")
     return Post(
         source=SOURCE,
         id=f"at://{author}/{COLLECTION}/{rkey}",
@@ -209,23 +210,23 @@ class _Facet(NamedTuple):
 
 
 def _facets(record: Any) -> Iterator[_Facet]:
-    for facet in _list(record, "facets")[:_MOST_FACETS]:
-        index = _get(facet, "index")
-        start, end = _get(index, "byteStart"), _get(index, "byteEnd")
+    for facet in items_in(record, "facets")[:_MOST_FACETS]:
+        index = field(facet, "index")
+        start, end = field(index, "byteStart"), field(index, "byteEnd")
         if type(start) is not int or type(end) is not int:
             start = end = -1
-        for feature in _list(facet, "features")[:_MOST_FACETS]:
-            kind = _text(feature, "$type")
-            tag = _text(feature, "tag") if kind == "app.bsky.richtext.facet#tag" else ""
-            link = _link(_get(feature, "uri")) if kind == "app.bsky.richtext.facet#link" else ""
+        for feature in items_in(facet, "features")[:_MOST_FACETS]:
+            kind = text_in(feature, "$type")
+            tag = text_in(feature, "tag") if kind == "app.bsky.richtext.facet#tag" else ""
+            link = _link(field(feature, "uri")) if kind == "app.bsky.richtext.facet#link" else ""
             if tag or link:
                 yield _Facet(start, end, tag, link)
 
 
 def _tags(record: Any, facets: list[_Facet]) -> frozenset[str]:
     named: list[str] = [facet.tag for facet in facets if facet.tag]
-    named += [tag for tag in _list(record, "tags")[:_MOST_FACETS] if isinstance(tag, str)]
-    named += _TAG.findall(_text(record, "text"))[:_MOST_FACETS]
+    named += [tag for tag in items_in(record, "tags")[:_MOST_FACETS] if isinstance(tag, str)]
+    named += _TAG.findall(text_in(record, "text"))[:_MOST_FACETS]
     return frozenset(tag for text in named if len(text) <= LONGEST_WORD and (tag := _folded(text)))
 
 
@@ -273,35 +274,35 @@ def _address(author: str, rkey: str) -> str:
 
 
 def _media_part(embed: Any) -> Any:
-    return _get(embed, "media") if _text(embed, "$type") == "app.bsky.embed.recordWithMedia" else embed
+    return field(embed, "media") if text_in(embed, "$type") == "app.bsky.embed.recordWithMedia" else embed
 
 
 def _quoted(embed: Any) -> str:
     """The link of the post that is quoted; feeds and lists that are shown are no posts."""
-    kind = _text(embed, "$type")
-    record = _get(embed, "record")
+    kind = text_in(embed, "$type")
+    record = field(embed, "record")
     if kind == "app.bsky.embed.recordWithMedia":
-        record = _get(record, "record")
+        record = field(record, "record")
     elif kind != "app.bsky.embed.record":
         return ""
-    found = _POST.fullmatch(_text(record, "uri"))
+    found = _POST.fullmatch(text_in(record, "uri"))
     return _address(*found.groups()) if found else ""
 
 
 def _media(author: str, embed: Any) -> Iterator[Media]:
-    match _text(embed, "$type"):
+    match text_in(embed, "$type"):
         case "app.bsky.embed.images":
-            for image in _list(embed, "images"):
-                if cid := _blob(_get(image, "image")):
-                    yield Media(link=_picture(author, cid), about=_text(image, "alt")[:1000])
+            for image in items_in(embed, "images"):
+                if cid := _blob(field(image, "image")):
+                    yield Media(link=_picture(author, cid), about=text_in(image, "alt")[:1000])
         case "app.bsky.embed.video":
-            if cid := _blob(_get(embed, "video")):
+            if cid := _blob(field(embed, "video")):
                 place = f"https://video.bsky.app/watch/{author.replace(':', '%3A')}/{cid}"
-                yield Media(link=f"{place}/thumbnail.jpg", kind="video", about=_text(embed, "alt")[:1000])
+                yield Media(link=f"{place}/thumbnail.jpg", kind="video", about=text_in(embed, "alt")[:1000])
         case "app.bsky.embed.external":
-            external = _get(embed, "external")
-            if cid := _blob(_get(external, "thumb")):
-                yield Media(link=_picture(author, cid), about=_text(external, "title")[:1000])
+            external = field(embed, "external")
+            if cid := _blob(field(external, "thumb")):
+                yield Media(link=_picture(author, cid), about=text_in(external, "title")[:1000])
 
 
 def _picture(author: str, cid: str) -> str:
@@ -309,22 +310,5 @@ def _picture(author: str, cid: str) -> str:
 
 
 def _blob(blob: Any) -> str:
-    cid = _text(_get(blob, "ref"), "$link")
+    cid = text_in(field(blob, "ref"), "$link")
     return cid if _CID.fullmatch(cid) else ""
-
-
-# Fields that may be anything.
-
-
-def _get(thing: Any, name: str) -> Any:
-    return thing.get(name) if isinstance(thing, dict) else None
-
-
-def _text(thing: Any, name: str) -> str:
-    value = _get(thing, name)
-    return value if isinstance(value, str) else ""
-
-
-def _list(thing: Any, name: str) -> list[Any]:
-    value = _get(thing, name)
-    return value if isinstance(value, list) else []

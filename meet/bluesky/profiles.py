@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import msgspec
+from meet.shapes import field, items_in, read_json, text_in
 
 AT_ONCE = 25
 """Actors that one question may name."""
@@ -42,26 +42,17 @@ def question(actors: Sequence[str]) -> str:
 
 def read(body: bytes) -> list[Profile] | None:
     """The profiles in an answer; None if it is none."""
-    try:
-        answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    found = answer.get("profiles") if isinstance(answer, dict) else None
+    found = field(read_json(body), "profiles")
     if not isinstance(found, list):
         return None
-    return [_profile(each) for each in found if isinstance(each, dict) and _text(each, "did") and _text(each, "handle")]
+    return [profile(each) for each in found if text_in(each, "did") and text_in(each, "handle")]
 
 
-def _profile(each: dict[str, Any]) -> Profile:
-    listed = each.get("labels")
-    labels = {_text(label, "val") for label in listed if isinstance(label, dict)} if isinstance(listed, list) else set()
-    handle = _text(each, "handle")
-    name = " ".join(_text(each, "displayName").split())
+def profile(each: Any) -> Profile:
+    """The author that ``each`` tells of, which has a DID and a handle."""
+    labels = {text_in(label, "val") for label in items_in(each, "labels")}
+    handle = text_in(each, "handle")
+    name = " ".join(text_in(each, "displayName").split())
     return Profile(
-        _text(each, "did"), handle, name or handle, not labels.isdisjoint(_HIDDEN), not labels.isdisjoint(_SENSITIVE)
+        text_in(each, "did"), handle, name or handle, not labels.isdisjoint(_HIDDEN), not labels.isdisjoint(_SENSITIVE)
     )
-
-
-def _text(thing: dict[str, Any], name: str) -> str:
-    value = thing.get(name)
-    return value if isinstance(value, str) else ""

@@ -15,6 +15,7 @@ import msgspec
 from meet.mastodon.html import text as text_of
 from meet.moments import moment, seconds
 from meet.posts import Media, Post, tag_word
+from meet.shapes import field, items_in, text_in
 
 SOURCE = "mastodon"
 """The word that marks these posts."""
@@ -50,40 +51,40 @@ def decoded(data: bytes) -> Any:
 
 def status(told: Any, host: str, words: Collection[str]) -> Status | None:
     """``told`` as a post, with those of ``words`` that it has; None if it is none that everybody may read."""
-    local = _text(told, "id")
+    local = text_in(told, "id")
     whole = told
-    repost = isinstance(_get(told, "reblog"), dict)
+    repost = isinstance(field(told, "reblog"), dict)
     if repost:
         whole = told["reblog"]
-    uri = _text(whole, "uri")
-    account = _get(whole, "account")
-    author = _link(_text(account, "uri")) or _link(_text(account, "url"))
-    at = _at(_text(whole, "created_at"))
+    uri = text_in(whole, "uri")
+    account = field(whole, "account")
+    author = _link(text_in(account, "uri")) or _link(text_in(account, "url"))
+    at = _at(text_in(whole, "created_at"))
     if not local or not uri or len(uri) > _LONGEST_LINK or not author or at is None:
         return None
-    if _text(whole, "visibility") not in ("public", "unlisted"):
+    if text_in(whole, "visibility") not in ("public", "unlisted"):
         return None
-    edition = _text(whole, "edited_at")
-    acct = _text(account, "acct")
+    edition = text_in(whole, "edited_at")
+    acct = text_in(account, "acct")
     handle = acct if "@" in acct else f"{acct}@{host}"
-    tags = _list(whole, "tags")
+    tags = items_in(whole, "tags")
     post = Post(
         source=SOURCE,
         id=f"{uri}#{edition}" if edition else uri,
         author=author,
-        name=" ".join(_text(account, "display_name").split()) or acct,
+        name=" ".join(text_in(account, "display_name").split()) or acct,
         handle=handle,
         at=moment(at),
-        text=text_of(_text(whole, "content")[:_LONGEST_HTML]),
-        link=_link(_text(whole, "url")) or _link(uri),
-        language=_text(whole, "language")[:35],
+        text=text_of(text_in(whole, "content")[:_LONGEST_HTML]),
+        link=_link(text_in(whole, "url")) or _link(uri),
+        language=text_in(whole, "language")[:35],
         media=tuple(_media(whole))[:_MOST_MEDIA],
-        warning=" ".join(_text(whole, "spoiler_text").split()),
-        sensitive=_get(whole, "sensitive") is True,
+        warning=" ".join(text_in(whole, "spoiler_text").split()),
+        sensitive=field(whole, "sensitive") is True,
         repost=repost,
-        quote=isinstance(_get(whole, "quote"), dict),
+        quote=isinstance(field(whole, "quote"), dict),
     )
-    has = frozenset(tag_word(_text(tag, "name")) for tag in tags) & frozenset(words)
+    has = frozenset(tag_word(text_in(tag, "name")) for tag in tags) & frozenset(words)
     return Status(post, has, local, uri, edition)
 
 
@@ -95,7 +96,7 @@ def deleted(data: bytes) -> str:
 
 def streaming(told: Any, instance: str) -> str:
     """Where the instance streams, as its own description says; otherwise where it is itself."""
-    address = _text(_get(_get(told, "configuration"), "urls"), "streaming").rstrip("/")
+    address = text_in(field(field(told, "configuration"), "urls"), "streaming").rstrip("/")
     for scheme, web in (("wss://", "https://"), ("ws://", "http://")):
         # A token that goes by TLS is not sent on without.
         if address.startswith(scheme) and (web == "https://" or instance.startswith("http://")):
@@ -104,11 +105,11 @@ def streaming(told: Any, instance: str) -> str:
 
 
 def _media(whole: Any) -> Iterator[Media]:
-    for each in _list(whole, "media_attachments"):
-        link = _link(_text(each, "preview_url")) or _link(_text(each, "url"))
-        kind = _KINDS.get(_text(each, "type"))
+    for each in items_in(whole, "media_attachments"):
+        link = _link(text_in(each, "preview_url")) or _link(text_in(each, "url"))
+        kind = _KINDS.get(text_in(each, "type"))
         if link and kind:
-            yield Media(link=link, kind=kind, about=_text(each, "description")[:1000])
+            yield Media(link=link, kind=kind, about=text_in(each, "description")[:1000])
 
 
 def _at(text: str) -> float | None:
@@ -122,17 +123,3 @@ def _at(text: str) -> float | None:
 def _link(link: str) -> str:
     good = link.startswith(("https://", "http://")) and len(link) <= _LONGEST_LINK
     return link if good and link.isprintable() and " " not in link else ""
-
-
-def _get(thing: Any, name: str) -> Any:
-    return thing.get(name) if isinstance(thing, dict) else None
-
-
-def _text(thing: Any, name: str) -> str:
-    value = _get(thing, name)
-    return value if isinstance(value, str) else ""
-
-
-def _list(thing: Any, name: str) -> list[Any]:
-    value = _get(thing, name)
-    return value[:100] if isinstance(value, list) else []

@@ -5,13 +5,12 @@
 ``rules``    what X has to be asked for, and what of it has to change
 ``backoff``  how long to wait after which trouble
 ``lines``    bytes, split anywhere, made lines
-``shapes``   JSON whose shape nobody vouches for
 ``api``      every question to X, and what its refusals mean
 ``stream``   the connection that does not end
 ``twitter``  `meet.interfaces.ISource`, put together out of these
 ===========  ====================================================================
 
-The first five are pure.  https://docs.x.com/x-api/posts/filtered-stream/introduction
+The first four are pure.  https://docs.x.com/x-api/posts/filtered-stream/introduction
 """
 
 from __future__ import annotations

@@ -40,10 +40,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
+from meet.shapes import mapping, read_json, sentence, text
 from meet.twitter import tweets
 from meet.twitter.backoff import Cause
 from meet.twitter.rules import Answer, Rule, read_answer, read_rules
-from meet.twitter.shapes import mapping, read_json, sentence, text
 from meet.twitter.stream import Stream
 from meet.version import VERSION
 

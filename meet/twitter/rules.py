@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from meet.twitter.shapes import items, mapping, sentence, text
+from meet.shapes import items, mapping, sentence, text
 
 LONGEST_RULE = 1024
 """Characters of a rule's value."""

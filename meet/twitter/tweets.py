@@ -15,7 +15,7 @@ from typing import Any
 from meet.errors import Refused
 from meet.moments import DAY, moment, seconds
 from meet.posts import Media, Post, word
-from meet.twitter.shapes import items, mapping, read_json, sentence, text
+from meet.shapes import items, mapping, read_json, sentence, text
 
 SOURCE = "twitter"
 

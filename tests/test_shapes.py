@@ -1,4 +1,4 @@
-"""Nothing that X sends has to have its shape."""
+"""Nothing that another server sends has to have its shape."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.twitter.shapes import LONGEST_SENTENCE, items, mapping, read_json, sentence, text
+from meet.shapes import (
+    LONGEST_SENTENCE,
+    field,
+    items,
+    items_in,
+    mapping,
+    read_json,
+    sentence,
+    text,
+    text_in,
+)
 from tests.strategies import texts
 
 
@@ -16,6 +26,13 @@ class Shapes(SynchronousTestCase):
             self.assertEqual(mapping(value), value if isinstance(value, dict) else {})
             self.assertEqual(list(items(value)), value if isinstance(value, list) else [])
             self.assertEqual(text(value), value if isinstance(value, str) else "")
+
+    def test_what_an_object_has_under_a_name(self) -> None:
+        thing = {"a": "x", "b": [1], "c": {"a": "\ud83d"}}
+        self.assertEqual((field(thing, "c"), field(thing, "d"), field([thing], "a")), (thing["c"], None, None))
+        self.assertEqual((text_in(thing, "a"), text_in(thing, "b"), text_in(7, "a")), ("x", "", ""))
+        self.assertEqual(text_in(thing["c"], "a"), "\ufffd")
+        self.assertEqual((list(items_in(thing, "b")), list(items_in(thing, "a"))), ([1], []))
 
     def test_what_is_no_json_is_none(self) -> None:
         for data in (b"", b"{", b"[" * 100_000, b"9" * 5000, b"nul"):

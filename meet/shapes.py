@@ -1,4 +1,7 @@
-"""What X sends, looked at without believing that it has the shape that it should.  Pure; never raises."""
+"""What other servers send, looked at without believing that it has the shape that it should.
+
+Pure; never raises.  Every source reads its JSON by these.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LONGEST_SENTENCE = 200
-"""Characters of what X says for people that are passed on."""
+"""Characters of what a server says for people that are passed on."""
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -38,6 +41,21 @@ def text(value: Any) -> str:
         return value
     # JSON can hold half of a surrogate pair; a pair that was cut apart is put together.
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def field(value: Any, name: str) -> Any:
+    """What ``value`` has under ``name``; None if it has nothing there or is no object."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def text_in(value: Any, name: str) -> str:
+    """The `text` that ``value`` has under ``name``."""
+    return text(field(value, name))
+
+
+def items_in(value: Any, name: str) -> Sequence[Any]:
+    """The `items` that ``value`` has under ``name``."""
+    return items(field(value, name))
 
 
 def sentence(value: Any) -> str:
