@@ -3,6 +3,7 @@
 ===============  =========================================================================
 ``posts``        one event of Jetstream: which post it is, or what became of one.  Pure
 ``profiles``     who an author is, in the words of Bluesky's public API.  Pure
+``reposts``      what was posted again, in the words of the same.  Pure
 ``directory``    asks that API, in batches, and remembers a bounded number of authors
 ``connection``   one WebSocket that events come by
 ``jetstream``    puts these together (`meet.interfaces.ISource`)
@@ -29,7 +30,11 @@ SETTINGS: Mapping[str, tuple[str, str]] = {
         "wss://jetstream2.us-east.bsky.network,wss://jetstream1.us-west.bsky.network",
         "Where Jetstream is, with commas: when one fails, the next is asked.",
     ),
-    "profiles": ("https://public.api.bsky.app", "Where the API is that knows who an author is."),
+    "reposts": ("yes", "Whether what is posted again is heard too; each room's hosts choose if it is shown."),
+    "profiles": (
+        "https://public.api.bsky.app",
+        "Where the API is that knows who an author is, and what was posted again.",
+    ),
 }
 """Each setting: what it is by default, and a sentence about it."""
 
@@ -47,7 +52,10 @@ def source(reactor: Any, settings: Mapping[str, str]) -> ISource:
     if not hosts:
         raise ValueError("The setting hosts of bluesky names at least one host.")
     profiles = _address("profiles", chosen["profiles"], ("https", "http"))
-    return Bluesky(hosts, Directory(reactor, profiles), reactor, random.SystemRandom().random)
+    if chosen["reposts"] not in ("yes", "no"):
+        raise ValueError(f"The setting reposts of bluesky is yes or no, not {chosen['reposts']!r}.")
+    chance = random.SystemRandom().random
+    return Bluesky(hosts, Directory(reactor, profiles), reactor, chance, reposts=chosen["reposts"] == "yes")
 
 
 def _address(name: str, text: str, schemes: tuple[str, str]) -> str:

@@ -6,7 +6,7 @@ ended; and nothing that is heard can break it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -89,12 +89,19 @@ class Connection(WebSocketClientProtocol):
         self.dropConnection(abort=True)
 
 
-def connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Deferred[Connection]:
+def connect(
+    reactor: Any,
+    host: str,
+    cursor: int,
+    heard: Callable[[bytes], None],
+    collections: Sequence[str] = (COLLECTION,),
+) -> Deferred[Connection]:
     """Connect to ``host`` (``wss://…`` or ``ws://…``); fires when it is open, or fails with `Unavailable`.
 
-    ``cursor`` is from when on events are told, in µs since 1970; 0: from now on.
+    ``cursor`` is from when on events are told, in µs since 1970; 0: from now on.  ``collections`` are
+    those whose events are told.
     """
-    return Deferred.fromCoroutine(_connect(reactor, host, cursor, heard))
+    return Deferred.fromCoroutine(_connect(reactor, host, factory_of(reactor, host, cursor, heard, collections)))
 
 
 class _Factory(WebSocketClientFactory):
@@ -110,12 +117,14 @@ class _Factory(WebSocketClientFactory):
         return connection
 
 
-def factory_of(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Any:
-    """What opens a WebSocket to ``host`` for events from ``cursor`` on."""
-    query: dict[str, Any] = {"wantedCollections": COLLECTION, "maxMessageSizeBytes": LONGEST}
+def factory_of(
+    reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None], collections: Sequence[str] = (COLLECTION,)
+) -> Any:
+    """What opens a WebSocket to ``host`` for events of ``collections`` from ``cursor`` on."""
+    query: dict[str, Any] = {"wantedCollections": collections, "maxMessageSizeBytes": LONGEST}
     if cursor:
         query["cursor"] = cursor
-    factory = _Factory(f"{host}/subscribe?{urlencode(query)}", useragent="Meet", reactor=reactor)
+    factory = _Factory(f"{host}/subscribe?{urlencode(query, doseq=True)}", useragent="Meet", reactor=reactor)
     factory.heard = heard
     # Not Autobahn but `read` judges text that is no UTF-8, so that one bad event ends no connection.
     factory.setProtocolOptions(
@@ -132,8 +141,7 @@ def factory_of(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], No
     return factory
 
 
-async def _connect(reactor: Any, host: str, cursor: int, heard: Callable[[bytes], None]) -> Connection:
-    factory = factory_of(reactor, host, cursor, heard)
+async def _connect(reactor: Any, host: str, factory: Any) -> Connection:
     try:
         connection: Connection = await _endpoint(reactor, host).connect(factory)
     except CancelledError:

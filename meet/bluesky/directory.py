@@ -16,8 +16,9 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 
-from meet.bluesky import profiles
+from meet.bluesky import profiles, reposts
 from meet.bluesky.profiles import Profile
+from meet.bluesky.reposts import Original
 from meet.errors import Unavailable
 
 REMEMBERED = 10_000
@@ -70,6 +71,16 @@ class Directory:
             self._known.move_to_end(profile.author)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+        return found
+
+    async def originals(self, posts: Sequence[str]) -> dict[str, Original]:
+        """Those of the posts of these ids that may be shown.
+
+        At most `meet.bluesky.reposts.AT_ONCE` of them.  Raises `Unavailable`.
+        """
+        found = reposts.read(await self._ask(reposts.question(posts)))
+        if found is None:
+            raise Unavailable("Bluesky does not say what was posted again in a way that Meet understands.")
         return found
 
     def close(self) -> Deferred[None]:

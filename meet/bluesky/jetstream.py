@@ -20,11 +20,16 @@ from meet.backoff import Backoff
 from meet.bluesky import posts
 from meet.bluesky.connection import Connection, connect
 from meet.bluesky.directory import Directory
-from meet.bluesky.posts import Deleted, Renamed, Silenced, Written
+from meet.bluesky.posts import Deleted, Renamed, Reposted, Silenced, Written
 from meet.bluesky.profiles import AT_ONCE, Profile
+from meet.bluesky.reposts import AT_ONCE as ORIGINALS_AT_ONCE
+from meet.bluesky.reposts import again
 from meet.errors import Unavailable
 from meet.interfaces import IAudience, ISource
 from meet.posts import Post
+
+GATHERING = 1.0
+"""Seconds in which what is posted again is gathered, before Bluesky is asked what it says."""
 
 REMEMBERED = 20_000
 """Posts that are known to have been told."""
@@ -47,20 +52,35 @@ _AHEAD = 60.0
 
 @implementer(ISource)
 class Bluesky:
-    """Posts from Bluesky; ``hosts`` are asked in turn, ``chance()`` in [0, 1) spreads the waits."""
+    """Posts from Bluesky, and with ``reposts`` what is posted again of them.
+
+    ``hosts`` are asked in turn, ``chance()`` in [0, 1) spreads the waits.
+    """
 
     name = posts.SOURCE
     costs = False
     log = Logger()
 
-    def __init__(self, hosts: Sequence[str], directory: Directory, reactor: Any, chance: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        directory: Directory,
+        reactor: Any,
+        chance: Callable[[], float],
+        *,
+        reposts: bool = True,
+    ) -> None:
         self._hosts = hosts
+        self._collections = (posts.COLLECTION, posts.REPOSTS) if reposts else (posts.COLLECTION,)
         self._directory = directory
         self._reactor = reactor
         self._chance = chance
         self._audience: IAudience | None = None
         self._connection: Connection | None = None
-        self._told: OrderedDict[str, None] = OrderedDict()
+        # The posts that were told, with the words that they have.
+        self._told: OrderedDict[str, frozenset[str]] = OrderedDict()
+        # As which posts a post was told again.
+        self._told_again: OrderedDict[str, list[str]] = OrderedDict()
         self._clear()
 
     def _clear(self) -> None:
@@ -71,6 +91,8 @@ class Bluesky:
         self._dids: frozenset[bytes] = frozenset()
         self._waiting: OrderedDict[str, list[Written]] = OrderedDict()
         self._waiting_count = 0
+        # What was posted again, by the post that it is, until that is known.
+        self._unknown: OrderedDict[str, list[Reposted]] = OrderedDict()
         self._works: dict[str, Deferred[None]] = {}
         self._cursor = 0
         self._started = 0.0
@@ -117,6 +139,7 @@ class Bluesky:
             self._connection.close("Nothing is followed from here any more.")
             closing.append(closed)
         self._waiting.clear()
+        self._unknown.clear()
         return DeferredList(closing, consumeErrors=True).addCallback(lambda _: None)
 
     # What runs beside.
@@ -168,7 +191,8 @@ class Bluesky:
             began = self._reactor.seconds()
             connection: Connection | None = None
             try:
-                connection = await connect(self._reactor, self._hosts[turn % len(self._hosts)], cursor, self._heard)
+                host = self._hosts[turn % len(self._hosts)]
+                connection = await connect(self._reactor, host, cursor, self._heard, self._collections)
                 self._connection = connection
                 before = self._cursor
                 why = await self._until_ended(connection)
@@ -213,7 +237,7 @@ class Bluesky:
     def _heard(self, data: bytes) -> None:
         if self._audience is None:
             return
-        seen = posts.glance(data, bool(self._tags), self._dids)
+        seen = posts.glance(data, bool(self._tags), self._dids, self._told)
         happening = posts.read(data, self._tags, self._authors) if seen.worth else None
         time = seen.time or (happening.time if happening is not None else 0)
         if self._cursor < time <= (self._reactor.seconds() + _AHEAD) * 1e6:
@@ -223,15 +247,64 @@ class Bluesky:
         match happening:
             case Written():
                 self._written(happening)
+            case Reposted():
+                self._reposted(happening)
             case Deleted(id=post, author=author):
                 self._drop(author, post)
-                self._audience.withdrawn((post,))
+                self._audience.withdrawn((post, *self._gone(post)))
             case Silenced(author=author):
                 self._directory.forget(author)
                 self._drop(author)
                 self._audience.silenced(author)
+                whose = f"at://{author}/"
+                for post in [post for post in (*self._told_again, *self._unknown) if post.startswith(whose)]:
+                    self._audience.withdrawn(self._gone(post))
             case Renamed(author=author):
                 self._directory.forget(author)
+
+    # What is posted again.
+
+    def _reposted(self, reposted: Reposted) -> None:
+        words = (reposted.words | self._told.get(reposted.subject, frozenset())) & self._words
+        if not words or reposted.id in self._told:
+            return
+        self._unknown.setdefault(reposted.subject, []).append(reposted._replace(words=words))
+        while len(self._unknown) > WAITING:
+            self._unknown.popitem(last=False)
+        if "originals" not in self._works:
+            self._begin("originals", self._learn_originals())
+
+    async def _learn_originals(self) -> None:
+        """Ask what the posts say that were posted again, until all are known."""
+        backoff = Backoff(1.0, 60.0)
+        while self._unknown:
+            # What many post again is asked for once.
+            await self._sleep(GATHERING)
+            asked = list(self._unknown)[:ORIGINALS_AT_ONCE]
+            try:
+                found = await self._directory.originals(asked)
+            except Unavailable as away:
+                if self._audience is None:
+                    return
+                wait = backoff.wait(self._chance())
+                self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
+                await self._sleep(wait)
+                continue
+            for subject in asked:
+                for reposted in self._unknown.pop(subject, []):
+                    if subject in found:
+                        self._note_again(subject, reposted.id)
+                        self._written(Written(again(reposted, found[subject]), reposted.words, reposted.time))
+
+    def _note_again(self, subject: str, post: str) -> None:
+        self._told_again.setdefault(subject, []).append(post)
+        while len(self._told_again) > REMEMBERED:
+            self._told_again.popitem(last=False)
+
+    def _gone(self, post: str) -> Sequence[str]:
+        """As what ``post``, which is gone, was told again; what waits for its words is told no more."""
+        self._unknown.pop(post, None)
+        return self._told_again.pop(post, [])
 
     # Names.
 
@@ -239,7 +312,7 @@ class Bluesky:
         post = written.post
         if post.id in self._told:
             return
-        self._told[post.id] = None
+        self._told[post.id] = written.words
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
         profile = self._directory.known(post.author)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from meet.bluesky.profiles import SENSITIVE
 from meet.moments import moment, seconds
 from meet.posts import LONGEST_WORD, Media, Post, tag_word
 from meet.shapes import field, items_in, text_in
@@ -25,7 +26,8 @@ SOURCE = "bluesky"
 """The word that marks these posts."""
 
 COLLECTION = "app.bsky.feed.post"
-"""What a repository keeps posts in."""
+REPOSTS = "app.bsky.feed.repost"
+"""What a repository keeps posts in, and what it keeps in that its owner has posted again of others."""
 
 OLDEST = 24 * 3600
 """Seconds after which a post that arrives is an old one that somebody brings in, not news."""
@@ -34,7 +36,6 @@ _MOST_FACETS = 100
 _MOST_MEDIA = 4
 _LONGEST_LINK = 2000
 
-_SENSITIVE = frozenset({"porn", "sexual", "nudity", "graphic-media", "gore", "nsfl"})
 _NOT_FOR_ALL = "!no-unauthenticated"
 
 _HEAD = re.compile(
@@ -47,7 +48,10 @@ _TAG = re.compile(r"(?<![\w&/#])#(\w[\w·]*)")
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,240}")
 _RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 _CID = re.compile(r"[A-Za-z0-9]{1,120}")
-_POST = re.compile(rf"at://({_DID.pattern})/{re.escape(COLLECTION)}/({_RKEY.pattern})")
+_SUBJECT = re.compile(rb'"uri":"(at://[!#-\[\]-~]{1,800})"')
+_REPOSTS = REPOSTS.encode()
+POST = re.compile(rf"at://({_DID.pattern})/{re.escape(COLLECTION)}/({_RKEY.pattern})")
+"""The id of a post: whose it is, and its name in their repository."""
 
 
 class Glance(NamedTuple):
@@ -65,8 +69,19 @@ class Written(NamedTuple):
     time: int
 
 
+class Reposted(NamedTuple):
+    """``author`` has posted the post ``subject`` again, as ``id``; ``words`` are those by which they are followed."""
+
+    id: str
+    author: str
+    subject: str
+    words: frozenset[str]
+    at: float
+    time: int
+
+
 class Deleted(NamedTuple):
-    """The post of this id, which was by ``author``, was deleted."""
+    """The post of this id, or what was posted again as it, was deleted; it was by ``author``."""
 
     id: str
     author: str
@@ -87,18 +102,26 @@ class Renamed(NamedTuple):
     time: int
 
 
-Happening = Written | Deleted | Silenced | Renamed
+Happening = Written | Reposted | Deleted | Silenced | Renamed
 
 
-def glance(data: bytes, tags: bool, authors: Container[bytes]) -> Glance:
-    """Whether an event is worth reading for one who follows hashtags (``tags``) or these DIDs."""
+def glance(data: bytes, tags: bool, authors: Container[bytes], told: Container[str] = ()) -> Glance:
+    """Whether an event is worth reading for one who follows hashtags (``tags``) or these DIDs.
+
+    Of what is posted again that is who does it, or a post that was ``told``.
+    """
     head = _HEAD.match(data)
     if head is None:
         return Glance(0, True)
     did, time, kind, operation = head.groups()
     if kind != b"commit" or operation not in (b"create", b"update"):
         return Glance(int(time), True)
-    return Glance(int(time), did in authors or (tags and _may_have_tags(data)))
+    if did in authors:
+        return Glance(int(time), True)
+    if _REPOSTS in data:
+        subjects = _SUBJECT.findall(data)
+        return Glance(int(time), not subjects or any(each.decode("ascii") in told for each in subjects))
+    return Glance(int(time), tags and _may_have_tags(data))
 
 
 def _may_have_tags(data: bytes) -> bool:
@@ -144,28 +167,44 @@ def _commit(
     author: str, time: int, commit: Any, tags: frozenset[str], authors: Mapping[str, frozenset[str]]
 ) -> Happening | None:
     rkey = text_in(commit, "rkey")
-    if text_in(commit, "collection") != COLLECTION or not _RKEY.fullmatch(rkey):
+    collection = text_in(commit, "collection")
+    if collection not in (COLLECTION, REPOSTS) or not _RKEY.fullmatch(rkey):
         return None
     operation = text_in(commit, "operation")
     if operation == "delete":
-        return Deleted(f"at://{author}/{COLLECTION}/{rkey}", author, time)
+        return Deleted(f"at://{author}/{collection}/{rkey}", author, time)
     record = field(commit, "record")
     if operation not in ("create", "update") or not isinstance(record, dict):
         return None
-    facets = list(_facets(record))
+    if collection == REPOSTS:
+        return _repost(author, time, rkey, record, authors.get(author, frozenset()))
     words = authors.get(author, frozenset())
     if tags:
-        words |= tags & _tags(record, facets)
-    post = _post(author, time, rkey, record, facets) if words else None
+        words |= tags & _tags(record, list(_facets(record)))
+    if not words or _at(text_in(record, "createdAt"), time / 1e6) < time / 1e6 - OLDEST:
+        return None
+    post = post_of(author, time / 1e6, rkey, record)
     return None if post is None else Written(post, words, time)
 
 
-def _post(author: str, time: int, rkey: str, record: dict[str, Any], facets: list[_Facet]) -> Post | None:
-    """The post, unless its author does not want it shown here or it is none of today."""
-    labels = {text_in(label, "val") for label in items_in(field(record, "labels"), "values")}
-    at = _at(text_in(record, "createdAt"), time)
-    if _NOT_FOR_ALL in labels or at < time / 1e6 - OLDEST:
+def _repost(author: str, time: int, rkey: str, record: Any, words: frozenset[str]) -> Reposted | None:
+    subject = text_in(field(record, "subject"), "uri")
+    at = _at(text_in(record, "createdAt"), time / 1e6)
+    if not POST.fullmatch(subject) or at < time / 1e6 - OLDEST:
         return None
+    return Reposted(f"at://{author}/{REPOSTS}/{rkey}", author, subject, words, at, time)
+
+
+def post_of(author: str, heard: float, rkey: str, record: Mapping[str, Any]) -> Post | None:
+    """The post that ``record`` is, ``heard`` at (seconds since 1970).
+
+    None if its author does not want it shown to people without an account.
+    """
+    labels = {text_in(label, "val") for label in items_in(field(record, "labels"), "values")}
+    if _NOT_FOR_ALL in labels:
+        return None
+    at = _at(text_in(record, "createdAt"), heard)
+    facets = list(_facets(record))
     embed = field(record, "embed")
     quoted = _quoted(embed)
     text = _with_links(text_in(record, "text"), facets)
@@ -184,14 +223,13 @@ def _post(author: str, time: int, rkey: str, record: dict[str, Any], facets: lis
         link=_address(author, rkey),
         language=languages[0][:35] if languages and isinstance(languages[0], str) else "",
         media=tuple(_media(author, _media_part(embed)))[:_MOST_MEDIA],
-        sensitive=not labels.isdisjoint(_SENSITIVE),
+        sensitive=not labels.isdisjoint(SENSITIVE),
         quote=bool(quoted),
     )
 
 
-def _at(text: str, time: int) -> float:
+def _at(text: str, heard: float) -> float:
     """When it was written: its author's word, unless that is nonsense or still to come."""
-    heard = time / 1e6
     try:
         at = seconds(text)
     except (ValueError, OverflowError):
@@ -285,7 +323,7 @@ def _quoted(embed: Any) -> str:
         record = field(record, "record")
     elif kind != "app.bsky.embed.record":
         return ""
-    found = _POST.fullmatch(text_in(record, "uri"))
+    found = POST.fullmatch(text_in(record, "uri"))
     return _address(*found.groups()) if found else ""
 
 

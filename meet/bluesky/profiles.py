@@ -17,8 +17,9 @@ AT_ONCE = 25
 
 PATH = "/xrpc/app.bsky.actor.getProfiles"
 
-_HIDDEN = frozenset({"!no-unauthenticated", "!hide", "!takedown", "!suspend"})
-_SENSITIVE = frozenset({"porn", "sexual", "nudity", "graphic-media", "gore", "nsfl"})
+HIDDEN = frozenset({"!no-unauthenticated", "!hide", "!takedown", "!suspend"})
+SENSITIVE = frozenset({"porn", "sexual", "nudity", "graphic-media", "gore", "nsfl"})
+"""Labels of what is not to be shown to people without an account, and of what not everybody wants to see."""
 
 
 class Profile(NamedTuple):
@@ -54,5 +55,5 @@ def profile(each: Any) -> Profile:
     handle = text_in(each, "handle")
     name = " ".join(text_in(each, "displayName").split())
     return Profile(
-        text_in(each, "did"), handle, name or handle, not labels.isdisjoint(_HIDDEN), not labels.isdisjoint(_SENSITIVE)
+        text_in(each, "did"), handle, name or handle, not labels.isdisjoint(HIDDEN), not labels.isdisjoint(SENSITIVE)
     )

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from twisted.internet import reactor
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.trial.unittest import TestCase
 
 from meet.bluesky.connection import connect
 from meet.errors import Unavailable
+from tests.servers.certificate import make_certificate
 from tests.standins.bluesky import Bluesky
 
 
@@ -29,6 +34,28 @@ class Connections(TestCase):
         await connection.ended
         self.assertEqual(self.heard, [b"new", b"next"])
         self.assertFalse(connection.closing)
+
+    async def test_it_is_encrypted_and_the_host_vouched_for(self):
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        made = make_certificate(folder)
+        standin = Bluesky(reactor)
+        await standin.start(tls=DefaultOpenSSLContextFactory(str(made.key), str(made.certificate)))
+        self.addCleanup(standin.stop)
+        self.assertTrue(standin.host.startswith("wss://localhost:"))
+        with self.assertRaises(Unavailable) as caught:
+            await connect(reactor, standin.host, 0, self.heard.append)
+        self.assertIn("certificate", str(caught.exception))
+        # As an operator names an authority of their own to everything that uses OpenSSL.
+        before = os.environ.get("SSL_CERT_FILE")
+        os.environ["SSL_CERT_FILE"] = str(made.certificate)
+        self.addCleanup(lambda: os.environ.update(SSL_CERT_FILE=before) if before else os.environ.pop("SSL_CERT_FILE"))
+        connection = await connect(reactor, standin.host, 0, self.heard.append)
+        await standin.until(lambda: bool(standin.streams))
+        standin.raw(b"over TLS")
+        standin.streams[0].sendClose(1000)
+        await connection.ended
+        self.assertEqual(self.heard, [b"over TLS"])
 
     async def test_what_breaks_in_hearing_ends_nothing(self):
         def break_on_the_first(data: bytes) -> None:

@@ -117,6 +117,56 @@ class Source(TestCase):
         self.assertEqual(self.audience.texts, ["look #a", "fence #a"])
         self.assertTrue(self.audience.posts[0].sensitive)
 
+    async def test_what_is_posted_again_comes_with_the_words_of_the_first(self):
+        await self.begin("#a", "@bo.bsky.social")
+        first = self.standin.say("ann.example.org", "hello #a", "#a")
+        other = self.standin.say("ema.example.net", "of something else")
+        await self.heard(1)
+        await self.audience.until(lambda: self.source._authors)
+        by_tag = self.standin.repost("farid.bsky.social", "ann.example.org", first)
+        by_author = self.standin.repost("bo.bsky.social", "ema.example.net", other)
+        self.standin.repost("farid.bsky.social", "ema.example.net", other)
+        await self.reactor.later(lambda: len(self.audience.posts) == 3)
+        # Who Bo is was known already.
+        more, again = self.audience.posts[1:]
+        self.assertEqual((again.id, more.id), (by_tag, by_author))
+        self.assertEqual((again.text, again.handle), ("RT @ann.example.org: hello #a", "farid.bsky.social"))
+        self.assertEqual((more.text, more.name), ("RT @ema.example.net: of something else", "Bo"))
+        self.assertTrue(again.repost and more.repost)
+        self.assertEqual(self.audience.words[1:], [{"@bo.bsky.social"}, {"#a"}])
+        self.assertIn("wantedCollections=app.bsky.feed.post", self.standin.asked[0])
+        # Both were asked for in one question, and nothing twice.
+        self.assertEqual([len(each) for each in self.standin.questions], [2])
+        self.standin.delete("ann.example.org", first)
+        await self.audience.until(lambda: by_tag in self.audience.gone)
+        self.standin.account("ema.example.net", False, "deactivated")
+        await self.audience.until(lambda: by_author in self.audience.gone)
+
+    async def test_one_whose_first_is_deleted_meanwhile_is_not_told(self):
+        await self.begin("#a")
+        first = self.standin.say("ann.example.org", "hello #a", "#a")
+        await self.heard(1)
+        self.standin.profile_status = 503
+        self.standin.repost("bo.bsky.social", "ann.example.org", first)
+        await self.reactor.later(lambda: self.standin.questions)
+        self.standin.delete("ann.example.org", first)
+        await self.audience.until(lambda: self.audience.gone)
+        self.standin.profile_status = 0
+        await self.reactor.later(lambda: "originals" not in self.source._works)
+        await self.fence("#a")
+        self.assertEqual(self.audience.texts, ["hello #a", "fence #a"])
+
+    async def test_reposts_need_not_be_heard(self):
+        await self.source.stop()
+        settings = {"hosts": self.standin.host, "profiles": self.standin.api, "reposts": "no"}
+        self.source = bluesky.source(self.reactor, settings)
+        await self.begin("#a")
+        self.assertEqual(self.source._collections, ("app.bsky.feed.post",))
+        first = self.standin.say("ann.example.org", "hello #a", "#a")
+        await self.heard(1)
+        self.assertNotIn("feed.repost", self.standin.asked[0])
+        self.assertTrue(first)
+
     async def test_deleted_posts_and_closed_accounts_are_told(self):
         await self.begin("#a")
         rkey = self.standin.say("ann.example.org", "oops #a", "#a")

@@ -16,6 +16,7 @@ class Settings(SynchronousTestCase):
             ({"hosts": " , "}, "at least one host"),
             ({"hosts": "https://x.example"}, "'https://x.example'"),
             ({"hosts": "wss://x.example/subscribe"}, "like wss://example.org"),
+            ({"reposts": "maybe"}, "is yes or no, not 'maybe'"),
             ({"profiles": "ftp://x.example"}, "like https://example.org"),
             ({"profiles": "https://a:99999"}, "'https://a:99999'"),
         ):

@@ -19,11 +19,15 @@ from autobahn.websocket.types import ConnectionDeny
 from klein import Klein
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.server import Site
 
 from meet.moments import moment
 
 COLLECTION = "app.bsky.feed.post"
+REPOSTS = "app.bsky.feed.repost"
+
+_CID = "bafyreidwaivazkwu67xztlmuobx35hs2lnfh3kolmgfmucldvhd3sgzcqi"
 
 PEOPLE = (
     ("ann.example.org", "Ann Holm"),
@@ -94,7 +98,8 @@ class Stream(WebSocketServerProtocol):
     def onConnect(self, request: Any) -> None:
         """See what is asked for."""
         standin: Bluesky = self.factory.standin
-        standin.asked.append(request.path + "?" + "&".join(f"{k}={v[0]}" for k, v in request.params.items()))
+        asked = (f"{name}={each}" for name, values in request.params.items() for each in values)
+        standin.asked.append(f"{request.path}?{'&'.join(asked)}")
         standin.told()
         if standin.refuse:
             raise ConnectionDeny(standin.refuse, "not now")
@@ -159,6 +164,8 @@ class Bluesky:
         self.streams: list[Stream] = []
         self.kept: list[tuple[int, bytes]] = []
         self.profiles: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.questions: list[list[str]] = []
         self.host = self.api = ""
         self._numbers = count(1)
         self._time = 0
@@ -170,16 +177,21 @@ class Bluesky:
 
     # Life.
 
-    async def start(self, host: str = "127.0.0.1", jetstream: int = 0, api: int = 0) -> None:
-        """Listen on ``host``; afterwards ``self.host`` and ``self.api`` are the addresses for the settings."""
+    async def start(self, host: str = "127.0.0.1", jetstream: int = 0, api: int = 0, tls: Any = None) -> None:
+        """Listen on ``host``; afterwards ``self.host`` and ``self.api`` are the addresses for the settings.
+
+        With ``tls``, a context factory, Jetstream is ``wss://localhost``.
+        """
         factory = WebSocketServerFactory(reactor=self.reactor)
         factory.protocol = Stream
         factory.standin = self
         factory.noisy = False
         factory.setProtocolOptions(failByDrop=False, openHandshakeTimeout=5, closeHandshakeTimeout=1)
-        port = await TCP4ServerEndpoint(self.reactor, jetstream, interface=host).listen(factory)
+        below = TLSMemoryBIOFactory(tls, False, factory) if tls is not None else factory
+        port = await TCP4ServerEndpoint(self.reactor, jetstream, interface=host).listen(below)
         self._ports.append(port)
-        self.host = f"ws://{host}:{port.getHost().port}"
+        number = port.getHost().port
+        self.host = f"wss://localhost:{number}" if tls is not None else f"ws://{host}:{number}"
         site = Site(self._pages().resource())
         site.noisy = False
         port = await TCP4ServerEndpoint(self.reactor, api, interface=host).listen(site)
@@ -227,19 +239,32 @@ class Bluesky:
         rkey = more.pop("rkey", "") or f"3l{next(self._numbers):011d}"
         time = self._next()
         at = more.pop("at", "") or moment(time / 1e6)
-        self.commit("create", did(handle), rkey, record(text, at, tag, **more), time)
+        said = record(text, at, tag, **more)
+        self.records[f"at://{did(handle)}/{COLLECTION}/{rkey}"] = did(handle), said
+        self.commit("create", did(handle), rkey, said, time)
         return rkey
 
-    def commit(self, operation: str, author: str, rkey: str, what: Any = None, time: int = 0) -> None:
+    def repost(self, handle: str, author: str, rkey: str) -> str:
+        """Somebody posts again what ``author`` (a handle) has posted; the id of the repost."""
+        own, time = f"3r{next(self._numbers):011d}", self._next()
+        subject = {"cid": _CID, "uri": f"at://{did(author)}/{COLLECTION}/{rkey}"}
+        what = {"$type": REPOSTS, "createdAt": moment(time / 1e6), "subject": subject}
+        self.commit("create", did(handle), own, what, time, REPOSTS)
+        return f"at://{did(handle)}/{REPOSTS}/{own}"
+
+    def commit(
+        self, operation: str, author: str, rkey: str, what: Any = None, time: int = 0, collection: str = COLLECTION
+    ) -> None:
         """Any change of a repository."""
-        commit = {"rev": "3l3qo2vutsw2b", "operation": operation, "collection": COLLECTION, "rkey": rkey}
+        commit = {"rev": "3l3qo2vutsw2b", "operation": operation, "collection": collection, "rkey": rkey}
         if what is not None:
-            commit |= {"record": what, "cid": "bafyreidwaivazkwu67xztlmuobx35hs2lnfh3kolmgfmucldvhd3sgzcqi"}
+            commit |= {"record": what, "cid": _CID}
         time = time or self._next()
         self.event({"did": author, "time_us": time, "kind": "commit", "commit": commit}, time)
 
     def delete(self, handle: str, rkey: str) -> None:
         """Somebody deletes a post."""
+        self.records.pop(f"at://{did(handle)}/{COLLECTION}/{rkey}", None)
         self.commit("delete", did(handle), rkey)
 
     def account(self, handle: str, active: bool, status: str = "") -> None:
@@ -315,5 +340,22 @@ class Bluesky:
             by_handle = {each["handle"]: each for each in self.profiles.values()}
             found = [self.profiles.get(actor) or by_handle.get(actor) for actor in actors]
             return line({"profiles": [each for each in found if each]})
+
+        @app.route("/xrpc/app.bsky.feed.getPosts", methods=["GET"])
+        def posts(request: Any) -> bytes:
+            wanted = parse_qs(request.uri.partition(b"?")[2].decode()).get("uris", [])
+            self.questions.append(wanted)
+            self.told()
+            request.setHeader("Content-Type", "application/json; charset=utf-8")
+            status = self.profile_status or (200 if 0 < len(wanted) <= 25 else 400)
+            request.setResponseCode(status)
+            if status != 200:
+                return line({"error": "InvalidRequest", "message": "not now"})
+            found = [(uri, *self.records[uri]) for uri in wanted if uri in self.records]
+            listed = [
+                {"uri": uri, "cid": _CID, "author": self.profiles[author], "record": said, "labels": []}
+                for uri, author, said in found
+            ]
+            return line({"posts": listed})
 
         return app

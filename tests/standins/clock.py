@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+
+
+async def turns(count: int = 20) -> None:
+    """So many turns of the reactor pass: what one socket of this process was given another has read."""
+    for _ in range(count):
+        turn: Deferred[None] = Deferred()
+        cast("Any", reactor).callLater(0, turn.callback, None)
+        await turn
 
 
 class Skewed:
