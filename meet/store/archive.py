@@ -113,7 +113,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
     _put(connection, said)
     _remove_again(connection, records)
     for room, epoch in expiring:
-        forgot = _expire(connection, room, epoch) or forgot
+        forgot = bool(_expire(connection, room, epoch)) or forgot
     connection.execute(delete(FORGOTTEN).where(FORGOTTEN.c.at < int(now) - GRAVE_KEPT))
     return forgot
 
@@ -265,8 +265,8 @@ def _remove_again(connection: Connection, records: Sequence[Record]) -> None:
                 _remove(connection, room, epoch, event.number)
 
 
-def _expire(connection: Connection, room: str, epoch: str) -> bool:
-    """Let words go that have expired, also those that came after that was said; whether there were any."""
+def _expire(connection: Connection, room: str, epoch: str) -> set[int]:
+    """Let words go that have expired, also those that came after that was said; the numbers of those whose went."""
     mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
     told = connection.execute(select(ENTRIES.c.body).where(mine, ENTRIES.c.kind == _EXPIRED)).all()
     events = [decode_event(bytes(body)) for (body,) in told]
@@ -274,11 +274,12 @@ def _expire(connection: Connection, room: str, epoch: str) -> bool:
     # Who speaks from outside has a colon in their id, and has no name once their words are gone.
     with_words = and_(mine, ENTRIES.c.kind == _SAID, ENTRIES.c.nick != "", ENTRIES.c.by.like("%:%"))
     rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(with_words, ENTRIES.c.at <= until)).all()
-    gone = False
+    gone = set()
     for seq, body in rows:
         rest = bare(bytes(body), until) if until else bytes(body)
         if rest != bytes(body):
-            gone = _replace(connection, _row(room, Position(epoch, seq), decode_event(rest), rest)) or gone
+            _replace(connection, _row(room, Position(epoch, seq), decode_event(rest), rest))
+            gone.add(seq)
     return gone
 
 
