@@ -5,9 +5,9 @@
 
 import { by_id, clock_time, day_key, day_words, element, hue, linked, listed, plural } from "./words.js";
 
+import { is_away } from "./away.js";
 import { pointer, post_time, source_name, voice } from "./voice.js";
 
-const AWAY = "meet:away";
 const RUN = 180000;
 const MOST = 600;
 const KEPT = 400;
@@ -28,7 +28,6 @@ export class Log {
   #new = 0;
   #unread = 0;
   #stuck = true;
-  #away = new Set(JSON.parse(localStorage.getItem(AWAY) || "[]"));
   #exhausted = false;
   #loading = false;
 
@@ -94,15 +93,8 @@ export class Log {
     return [...new Set([...this.#list.querySelectorAll(".voice")].map((line) => line.dataset.via))].sort();
   }
 
-  is_away(via) {
-    return this.#away.has(via);
-  }
-
-  /** Show or leave out what comes from `via`, in this browser alone. */
-  look_away(via, away) {
-    if (away) this.#away.add(via);
-    else this.#away.delete(via);
-    localStorage.setItem(AWAY, JSON.stringify([...this.#away]));
+  /** The reader looks at other sources than before. */
+  looked_away() {
     this.#settle();
     if (this.#stuck) this.bottom();
   }
@@ -279,7 +271,7 @@ export class Log {
       line.classList.add("first");
       const time = line.querySelector(".when time");
       if (time) time.textContent = post_time(new Date(time.dateTime));
-      line.hidden = this.#away.has(via);
+      line.hidden = is_away(via);
       return;
     }
     const mine = this.is_me(by);

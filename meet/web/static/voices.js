@@ -1,7 +1,7 @@
 /* The menu's part on voices from outside: what the host lets in, and what the reader looks at. */
 
 import { by_id, element } from "./words.js";
-import { source_name } from "./voice.js";
+import { boxes } from "./away.js";
 
 /** Let it work; `rule(body)` asks the room, `state()` is what the room follows, `log` the lines. */
 export function equip_voices({ rule, state, log }) {
@@ -36,17 +36,7 @@ export function equip_voices({ rule, state, log }) {
     if (form) draw_host();
     const sources = log.sources();
     by_id("sources").hidden = !sources.length;
-    by_id("source-list").replaceChildren(
-      ...sources.map((via) => {
-        const label = element("label", "choice");
-        const box = element("input");
-        box.type = "checkbox";
-        box.checked = !log.is_away(via);
-        box.addEventListener("change", () => log.look_away(via, !box.checked));
-        label.append(box, ` Posts from ${source_name(via)}`);
-        return label;
-      }),
-    );
+    by_id("source-list").replaceChildren(...boxes(sources, () => log.looked_away()));
   }
 
   by_id("menu").addEventListener("toggle", draw);
