@@ -7,7 +7,7 @@ the instance's own.  Source: https://docs.joinmastodon.org/entities/Status/.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -92,6 +92,12 @@ def deleted(data: bytes) -> str:
     """The instance's id of the status that a ``delete`` names; empty if it names none."""
     said = data.strip().strip(b'"')
     return said.decode("ascii") if 0 < len(said) <= 100 and said.isalnum() else ""
+
+
+def written_there(told: Iterable[str], host: str, local: str) -> list[str]:
+    """Those of the posts ``told`` (their ids) that were written at ``host`` and go by ``local`` there."""
+    here = [post for post in told if post.startswith(f"https://{host}/")]
+    return [post for post in here if local and post.partition("#")[0].rpartition("/")[2] == local]
 
 
 def streaming(told: Any, instance: str) -> str:

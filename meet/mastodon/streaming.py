@@ -171,10 +171,14 @@ class Mastodon:
             if status is not None:
                 self._tell(work, status)
         elif event.name == "delete" and self._audience is not None:
-            uri = self._uris.pop((work.api.address, posts.deleted(event.data)), "")
+            local = posts.deleted(event.data)
+            uri = self._uris.pop((work.api.address, local), "")
             if uri:
                 edition = self._told.get(uri, "")
                 self._audience.withdrawn({uri, f"{uri}#{edition}" if edition else uri})
+            elif gone := posts.written_there(self._audience.standing(0.0), work.api.host, local):
+                # An earlier process has told it.
+                self._audience.withdrawn(gone)
 
     def _tell(self, work: _Work, status: Status) -> None:
         work.saw(status.local)

@@ -114,5 +114,12 @@ def _passing(meet: Meet, closing: Callable[[Any], Any], pictures: Path) -> None:
         each.go("/pycon/transcript")
         assert "Post on X" not in each.text(), "it is remembered"
         assert each.complaints() == []
+    # Nor are they in any file of the broker's or the archive's.
+    until(lambda: not _files_with(meet.data, b"Passing words"), lambda: str(_files_with(meet.data, b"Passing words")))
+    assert _files_with(meet.data, b"https://x.com/i/status/2")
     with urllib.request.urlopen(f"{meet.url}/pycon/transcript.txt") as text:
         assert text.read().decode().count(" <twitter> post on X https://x.com/i/status/") == 2
+
+
+def _files_with(folder: Path, words: bytes) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.mastodon.posts import deleted, read, status, streaming
+from meet.mastodon.posts import deleted, read, status, streaming, written_there
 from meet.posts import Media
 from tests.standins.mastodon import status as told
 
@@ -51,6 +51,16 @@ class Statuses(SynchronousTestCase):
         found = status({"id": "7", "reblog": WHOLE}, "here.example", ["#pycon"])
         assert found is not None
         self.assertEqual((found.post.repost, found.post.text), (True, "é #PyCon"))
+
+    def test_which_of_those_that_stand_goes_by_a_number_there(self):
+        told = [
+            "https://here.example/users/ann/statuses/7",
+            "https://here.example/users/ann/statuses/7#2026-01-01T00:00:00.000Z",
+            "https://here.example/users/ann/statuses/77",
+            "https://other.example/users/bo/statuses/7",
+        ]
+        self.assertEqual(written_there(told, "here.example", "7"), told[:2])
+        self.assertEqual(written_there(told, "here.example", ""), [])
 
     def test_which_one_was_deleted(self):
         for data, local in ((b"123", "123"), (b'"123"\r', "123"), (b"{}", ""), (b"", ""), (b"1" * 200, "")):

@@ -30,7 +30,7 @@ export function boxes(vias, changed) {
       localStorage.setItem(AWAY, JSON.stringify([...away]));
       changed();
     });
-    label.append(box, ` Posts from ${source_name(via)}`);
+    label.append(box, `Posts from ${source_name(via)}`);
     return label;
   });
 }
