@@ -52,6 +52,10 @@ class Counting:
     def withdrawn(self, posts: Collection[str]) -> None:
         """Nothing."""
 
+    def standing(self, since: float) -> Collection[str]:
+        """None that is remembered."""
+        return ()
+
     def silenced(self, author: str) -> None:
         """Nothing."""
 
