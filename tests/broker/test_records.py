@@ -37,7 +37,7 @@ class Holding(SynchronousTestCase):
         self.records.add(record(4), talk=False, held=True)
         for seq in (2, 4, 5):
             self.records.change("algebra", Position("k3q", seq), b"a link")
-        assert [each.body for _, each in self.records.after(0, 9)] == [b"1", b"a link", b"3", b"4"]
+        assert [each.body for _, each in self.records.after(0, 9).records] == [b"1", b"a link", b"3", b"4"]
 
     def test_what_is_erased_or_dropped_is_gone_untaken(self) -> None:
         self.records.erase("algebra", Position("k3q", 1))
