@@ -137,6 +137,8 @@ class Room:
         ``who`` is a participant's id, ``now`` seconds since 1970.  Raises `Refused` with the
         reason for a no; changes nothing.
         """
+        if not isinstance(command, Open):
+            self._must_be_there()
         # A room that has closed is readable still, and what must be gone goes.
         if not isinstance(command, Open | Expire):
             self._must_be_open(now, unless=isinstance(command, Close))
@@ -155,9 +157,11 @@ class Room:
             erase = Position(self.ruled.epoch, event.number)
         return Guards(self.ruled, event.key, event.forgets, event.ruling, claim, event.once, erase)
 
-    def _must_be_open(self, now: float, unless: bool = False) -> None:
+    def _must_be_there(self) -> None:
         if not self.exists:
             raise Refused("no-room", f"There is no room {self.name}. Open it first.")
+
+    def _must_be_open(self, now: float, unless: bool = False) -> None:
         if self.closed or (now >= self.ends and not unless):
             raise Refused("room-closed", f"The room {self.name} has closed.")
 

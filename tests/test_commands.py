@@ -19,6 +19,7 @@ OF_POSTS = {
     "post": POST,
     "day": "2026-11-24",
     "count": 1,
+    "before": 0.0,
 }
 
 
