@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from meet.errors import Unavailable
-from meet.events import Closed, Extended, Forgotten, Opened, Position, Presence, Removed, Renewed, Retitled
+from meet.events import Closed, Expired, Extended, Forgotten, Opened, Position, Presence, Removed, Renewed, Retitled
 from meet.export import read_row, row
 from meet.interfaces import Found, IStore, Kept, Record
 from meet.look import Look, Numbered
@@ -26,7 +26,7 @@ from meet.moments import DAY, moment, seconds
 from meet.search import search
 from meet.store.kinds import TALK, kind_of
 from meet.store.thread import Threads
-from meet.wire import decode_event, encode, entry
+from meet.wire import bare, decode_event, encode, entry
 
 T = TypeVar("T")
 Log = tuple[str, str]
@@ -174,6 +174,12 @@ class Notebook:
             for number in [number for number in removed & theirs.keys() if kind_of(theirs[number]) in TALK]:
                 del theirs[number]
                 rewrite = True
+            until = max((_until(body) for body in theirs.values() if kind_of(body) == "expired"), default="")
+            for seq, body in theirs.items() if until else ():
+                # Of a post whose words may be kept no longer, its id and link stay.
+                if (rest := bare(body, until)) != body:
+                    theirs[seq] = rest
+                    rewrite = True
         if rewrite or graves.keys() != self._graves.keys():
             # A word that is forgotten may stand in no file: the notebook is written anew.
             self._write_anew(logs, graves)
@@ -225,6 +231,11 @@ class Notebook:
                 case Closed() as event if kept.opened:
                     kept = kept._replace(closed=event.at)
         return kept
+
+
+def _until(body: bytes) -> str:
+    event = decode_event(body)
+    return event.until if isinstance(event, Expired) else ""
 
 
 def _talk(entries: Iterable[tuple[Position, bytes]]) -> Iterable[tuple[Position, bytes]]:
