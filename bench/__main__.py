@@ -1,4 +1,4 @@
-"""The command line of ``python -m bench``: ``setup``, ``run``, ``soak``."""
+"""The command line of ``python -m bench``: ``setup``, ``run``, ``soak``, ``archive``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from twisted.python.usage import Options, UsageError
 
-from bench import installation, plot, report, soak
+from bench import archive, installation, plot, report, soak
 from bench.course import Course
 from bench.figures import Result
 from bench.peers import PEERS
@@ -70,14 +70,29 @@ class Soak(Options):
     ]
 
 
+class Archive(Options):
+    """Fill an archive, and time what it answers."""
+
+    optParameters: ClassVar = [
+        ["store", None, None, "the store, as twistd meet --store names it; an empty one, which is emptied of half again"],
+        ["entries", None, 10_000, "how many entries", int],
+    ]
+
+    def postOptions(self) -> None:
+        """A store is needed."""
+        if not self["store"] or self["entries"] < archive.LEAST:
+            raise UsageError(f"say which store, and at least {archive.LEAST} entries: --store sqlite:////tmp/large.db")
+
+
 class Bench(Options):
     """The benchmark in the box."""
 
-    synopsis = "python -m bench setup|run|soak [options]"
+    synopsis = "python -m bench setup|run|soak|archive [options]"
     subCommands: ClassVar = [
         ("setup", None, Setup, "fetch the peers and build the load generator"),
         ("run", None, Run, "measure"),
         ("soak", None, Soak, "let people come and go for half an hour"),
+        ("archive", None, Archive, "fill an archive, and time its pages"),
     ]
 
 
@@ -89,11 +104,13 @@ def main(words: list[str]) -> int:
     try:
         options.parseOptions(words)
         if options.subCommand is None:
-            raise UsageError("setup, run or soak? --help says more")
+            raise UsageError("setup, run, soak or archive? --help says more")
     except UsageError as wrong:
         sys.stderr.write(f"bench: {wrong}\n")
         return 1
     chosen = options.subOptions
+    if options.subCommand == "archive":
+        return archive.run(chosen["store"], chosen["entries"], say)
     folder = Path(chosen["peers"])
     if options.subCommand == "setup":
         return 1 if installation.install(folder, say) else 0

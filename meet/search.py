@@ -15,7 +15,7 @@ from meet.look import Numbered
 from meet.wire import decode_event
 
 REACH = 10_000
-"""Pieces of talk that one page of a search looks at, at most: about a tenth of a second."""
+"""Pieces of talk that one page of a search reads, at most: about a tenth of a second."""
 
 _WORDS_MOST = 16
 
@@ -26,19 +26,29 @@ def search(talk: Iterable[tuple[Position, bytes]], words: str, count: int) -> tu
     Returns them oldest first, and the number down to which was looked, or 0 where ``talk`` ended
     before `REACH` pieces.  Nothing is found for no words.
     """
-    wanted = _folded(words).split()[:_WORDS_MOST]
+    wanted = words_of(words)
     found: list[tuple[Position, bytes]] = []
     if not wanted:
         return found, 0
     for looked_at, (position, body) in enumerate(talk, 1):
         event = decode_event(body)
         if isinstance(event, Said):
-            text = f"{_folded(event.text)}\n{_folded(event.nick)}"
+            text = folded(event.text, event.nick)
             if all(word in text for word in wanted):
                 found.append((position, body))
         if len(found) >= count or looked_at >= REACH:
             return found[::-1], position.seq
     return found[::-1], 0
+
+
+def words_of(words: str) -> list[str]:
+    """The words that are looked for, as `folded` has them."""
+    return _folded(words).split()[:_WORDS_MOST]
+
+
+def folded(text: str, nick: str) -> str:
+    """What the words of a search are looked for in, of a piece of talk."""
+    return f"{_folded(text)}\n{_folded(nick)}"
 
 
 def _folded(text: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, update
+from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, text, update
 
 from meet.events import (
     Closed,
@@ -38,9 +38,10 @@ from meet.interfaces import Found, Kept, Record
 from meet.look import Look, Numbered
 from meet.moments import DAY
 from meet.search import search
+from meet.store import sieves
 from meet.store.dialects import alone, insert_or_ignore, insert_or_replace
 from meet.store.kinds import TALK, kind_of
-from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, ROOMS, fit
+from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, NO_LINE, ROOMS, fit
 from meet.wire import bare, decode_event, entry, expires
 
 GRAVE_KEPT = 7 * DAY
@@ -80,6 +81,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
     forgot = False
     said: list[dict[str, Any]] = []
     expiring: set[tuple[str, str]] = set()
+    changed: dict[tuple[str, str], set[int]] = {}
     for room, position, body in records:
         if (room, position.epoch) in graves:
             forgot = forgot or isinstance(decode_event(body), Forgotten)
@@ -98,8 +100,11 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
         if isinstance(event, Expired | Renewed) or expires(body):
             expiring.add((room, position.epoch))
         row = _row(room, position, event, body)
+        numbers = changed.setdefault((room, position.epoch), set())
+        numbers.add(position.seq)
         if isinstance(event, Removed) and event.number < position.seq:
             _remove(connection, room, position.epoch, event.number)
+            numbers.add(event.number)
             forgot = True
         if event.key is None:
             said.append(row)
@@ -113,7 +118,12 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
     _put(connection, said)
     _remove_again(connection, records)
     for room, epoch in expiring:
-        forgot = bool(_expire(connection, room, epoch)) or forgot
+        gone = _expire(connection, room, epoch)
+        changed.setdefault((room, epoch), set()).update(gone)
+        forgot = bool(gone) or forgot
+    for log, numbers in changed.items():
+        if log not in graves:
+            sieves.make(connection, *log, numbers)
     connection.execute(delete(FORGOTTEN).where(FORGOTTEN.c.at < int(now) - GRAVE_KEPT))
     return forgot
 
@@ -134,9 +144,8 @@ def memory(connection: Connection, room: str, epoch: str, count: int) -> Look:
     floor = tail[0][0].seq if len(tail) > count else 0
     state: dict[str, tuple[Position, bytes]] = {}
     law = None
-    rows = select(ENTRIES.c.seq, ENTRIES.c.body).where(mine, ENTRIES.c.kind.not_in(TALK)).order_by(ENTRIES.c.seq)
-    for seq, body in connection.execute(rows).all():
-        item = entry(Position(epoch, seq), bytes(body))
+    for position, body in _no_lines(connection, mine, epoch, ENTRIES.c.kind.not_in(TALK)):
+        item = entry(position, body)
         if item.event.ruling:
             law = item.position
         if item.event.key is not None:
@@ -145,11 +154,11 @@ def memory(connection: Connection, room: str, epoch: str, count: int) -> Look:
     return Look(Position(epoch, last), law, list(state.values()), tail[-count:], floor)
 
 
-def talk_before(connection: Connection, room: str, before: Position, count: int) -> list[tuple[Position, bytes]]:
-    """The newest ``count`` pieces of talk before ``before`` in its log, oldest first."""
+def talk_before(connection: Connection, room: str, before: Position, count: int, begin: int = 0) -> Numbered:
+    """The newest ``count`` pieces of talk before ``before`` in its log and from ``begin`` on, oldest first."""
     rows = connection.execute(
         select(ENTRIES.c.seq, ENTRIES.c.body)
-        .where(_talk_of(room, before.epoch), ENTRIES.c.seq < before.seq)
+        .where(_talk_of(room, before.epoch), ENTRIES.c.seq < before.seq, ENTRIES.c.seq >= begin)
         .order_by(ENTRIES.c.seq.desc())
         .limit(count)
     ).all()
@@ -191,14 +200,19 @@ def talk_since(connection: Connection, room: str, epoch: str, at: str, count: in
 
 def find(connection: Connection, room: str, before: Position, words: str, count: int) -> Found:
     """The newest ``count`` pieces of talk before ``before`` that have each of ``words``."""
+    floor = 0
 
     def talk() -> Iterator[tuple[Position, bytes]]:
-        since = before
-        while page := talk_before(connection, room, since, _AT_ONCE):
-            yield from reversed(page)
-            since = page[0][0]
+        nonlocal floor
+        for begin, end in sieves.ranges(connection, room, before, words):
+            floor = end if begin == end else 0
+            since = Position(before.epoch, end)
+            while page := talk_before(connection, room, since, _AT_ONCE, begin):
+                yield from reversed(page)
+                since = page[0][0]
 
-    return Found(*search(talk(), words, count))
+    talk_found, down_to = search(talk(), words, count)
+    return Found(talk_found, down_to or floor)
 
 
 def rooms(connection: Connection, after: tuple[str, str], count: int) -> list[Kept]:
@@ -242,6 +256,7 @@ def forget(connection: Connection, room: str, epoch: str, now: float) -> None:
     """Delete all that is kept of a log, and keep nothing more of it."""
     connection.execute(delete(ENTRIES).where(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch))
     connection.execute(delete(ROOMS).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch))
+    sieves.drop(connection, room, epoch)
     _bury(connection, room, epoch, now)
 
 
@@ -257,11 +272,11 @@ def _remove_again(connection: Connection, records: Sequence[Record]) -> None:
         log = (room, position.epoch)
         oldest[log] = min(oldest.get(log, position.seq), position.seq)
     for (room, epoch), seq in oldest.items():
-        later = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch, ENTRIES.c.seq > seq)
-        rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(later, ENTRIES.c.kind == _REMOVED))
-        for at, body in rows.all():
-            event = decode_event(bytes(body))
-            if isinstance(event, Removed) and seq <= event.number < at:
+        mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
+        later = and_(ENTRIES.c.seq > seq, ENTRIES.c.kind == _REMOVED)
+        for position, body in _no_lines(connection, mine, epoch, later):
+            event = decode_event(body)
+            if isinstance(event, Removed) and seq <= event.number < position.seq:
                 _remove(connection, room, epoch, event.number)
 
 
@@ -283,6 +298,19 @@ def _expire(connection: Connection, room: str, epoch: str) -> set[int]:
     return gone
 
 
+def _no_lines(connection: Connection, mine: Any, epoch: str, which: Any) -> Numbered:
+    """Those entries of the log ``mine`` that are no lines and are ``which``, in order."""
+    # First their numbers, which are all in an index: who asks for the rest at once has the whole log read.
+    numbers = select(ENTRIES.c.seq).where(mine, text(NO_LINE), which)
+    seqs = sorted(connection.execute(numbers).scalars())
+    found: list[tuple[Position, bytes]] = []
+    for start in range(0, len(seqs), _AT_ONCE):
+        some = ENTRIES.c.seq.in_(seqs[start : start + _AT_ONCE])
+        rows = select(ENTRIES.c.seq, ENTRIES.c.body).where(mine, some).order_by(ENTRIES.c.seq)
+        found += [(Position(epoch, row.seq), bytes(row.body)) for row in connection.execute(rows).all()]
+    return found
+
+
 def _bury(connection: Connection, room: str, epoch: str, now: float) -> None:
     _insert(connection, FORGOTTEN, [{"room": room, "epoch": epoch, "at": int(now)}])
 
@@ -295,6 +323,7 @@ def _move(connection: Connection, room: str, former: str, epoch: str) -> None:
     for start in range(0, len(seqs), _AT_ONCE):
         connection.execute(delete(ENTRIES).where(theirs, ENTRIES.c.seq.in_(seqs[start : start + _AT_ONCE])))
     connection.execute(update(ENTRIES).where(theirs).values(epoch=epoch))
+    sieves.move(connection, room, former, epoch, seqs)
     begun = connection.execute(select(ROOMS.c.room).where(ROOMS.c.room == room, ROOMS.c.epoch == epoch)).first()
     row = and_(ROOMS.c.room == room, ROOMS.c.epoch == former)
     if begun is None:
@@ -317,12 +346,14 @@ def _keep_room(connection: Connection, room: str, position: Position, event: Eve
         }
         if _insert(connection, ROOMS, [values]):
             # In an import it can come after what is newer.
-            changes = select(ENTRIES.c.body).where(mine, ENTRIES.c.kind.in_(_CHANGES)).order_by(ENTRIES.c.seq)
+            changes = select(ENTRIES.c.body).where(mine, text(NO_LINE), ENTRIES.c.kind.in_(_CHANGES))
+            changes = changes.order_by(ENTRIES.c.seq)
             for (body,) in connection.execute(changes).all():
                 connection.execute(update(ROOMS).where(row).values(_change(decode_event(bytes(body)))))
     elif change := _change(event):
         kind = type(event).__name__.lower()
-        newer = select(ENTRIES.c.seq).where(mine, ENTRIES.c.seq > position.seq, ENTRIES.c.kind == kind).limit(1)
+        newer = select(ENTRIES.c.seq).where(mine, ENTRIES.c.seq > position.seq, text(NO_LINE), ENTRIES.c.kind == kind)
+        newer = newer.limit(1)
         if connection.execute(newer).first() is None:
             connection.execute(update(ROOMS).where(row).values(change))
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 THREADS = 4
-"""Connections to a server: one records, the others read pages of history."""
+"""Connections to a database: one records, the others read pages of history."""
 
 FILE = "archive.sqlite3"
 
@@ -38,6 +38,7 @@ _REACHED_BY: dict[str, dict[str, Any]] = {
     },
     "pymysql": {"connect_timeout": 5, "read_timeout": 600, "write_timeout": 600},
 }
+_READS = "meet_reads"  # the option of an engine of SQLite whose transactions only read
 _BUSY = 5.0  # seconds that one statement waits for another process's transaction
 _CLASHES = {"40001", "40P01", 1020, 1205, 1213}
 """What says that two transactions were in each other's way: PostgreSQL's SQLSTATE, MySQL's numbers."""
@@ -98,7 +99,7 @@ def engine_for(address: URL) -> Engine:
 def reading(engine: Engine) -> Engine:
     """The same, for what only reads: it sees one moment, and is in nobody's way."""
     if engine.dialect.name == "sqlite":
-        return engine
+        return engine.execution_options(**{_READS: True})
     return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
@@ -182,4 +183,4 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _begin(connection: Connection) -> None:
     # A transaction that reads first and writes later can fail half-way in SQLite.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READS) else "BEGIN IMMEDIATE")

@@ -2,7 +2,7 @@
 
 The laws: the reactor's thread never waits for the database, and what was forgotten is in
 no file.  All work runs on a pool of threads of the store's own, each piece in one
-transaction.  SQLite has one thread, so its pieces run in the order in which they were asked.
+transaction.  What changes the archive waits for what changed it before; who reads waits for neither.
 
 SQLite's ``secure_delete`` overwrites what is deleted, but not the copies that its B-tree
 leaves in a page's free space when it shares out rows among pages (seen in 3.40).  So after
@@ -61,7 +61,7 @@ class SqlStore:
         self._reading = reading(engine)
         self._clock = clock
         self._is_file = engine.dialect.name == "sqlite"
-        self._threads = Threads(1 if self._is_file else THREADS)
+        self._threads = Threads(THREADS)
         self._changing = Lock()
 
     def start(self) -> Deferred[None]:
@@ -84,9 +84,10 @@ class SqlStore:
         now = self._clock.seconds()
 
         def work() -> None:
-            forgot = self._transaction(lambda connection: archive.keep(connection, records, now))
-            if forgot and self._is_file:
-                self._leave_no_bytes()
+            with self._changing:
+                forgot = self._transaction(lambda connection: archive.keep(connection, records, now))
+                if forgot and self._is_file:
+                    self._leave_no_bytes()
 
         return self._run(work)
 
@@ -95,9 +96,10 @@ class SqlStore:
         now = self._clock.seconds()
 
         def work() -> None:
-            self._transaction(lambda connection: archive.forget(connection, room, epoch, now))
-            if self._is_file:
-                self._leave_no_bytes()
+            with self._changing:
+                self._transaction(lambda connection: archive.forget(connection, room, epoch, now))
+                if self._is_file:
+                    self._leave_no_bytes()
 
         return self._run(work)
 
@@ -141,11 +143,7 @@ class SqlStore:
         return self._in_time(self._run(look))
 
     def _transaction(self, work: Callable[[Connection], _T]) -> _T:
-        """Do ``work`` in one transaction, after those of this process, and again where another one's was in its way."""
-        with self._changing:
-            return self._try(work)
-
-    def _try(self, work: Callable[[Connection], _T]) -> _T:
+        """Do ``work`` in one transaction, and again where another process's was in its way."""
         for _ in range(_TRIES - 1):
             try:
                 with self._engine.begin() as connection:

@@ -1,7 +1,7 @@
 """The tables of the archive, and what fits into them.
 
-The law: no word outlives its room.  ``rooms`` and ``entries`` hold words and lose them
-when the room is forgotten; ``forgotten`` holds none, and is there so that a record which
+The law: no word outlives its room.  ``rooms`` and ``entries`` hold words, ``sieves`` what is
+made of them, and they lose them when the room is forgotten; ``forgotten`` holds none, and is there so that a record which
 comes late finds a grave and not an empty place.
 
 Widths are counted in characters and are generous: events were held to their limits when
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, text
 from sqlalchemy.dialects import mysql
 
 METADATA = MetaData(
@@ -25,6 +25,10 @@ METADATA = MetaData(
 
 # MySQL counts an accent or an emoji as one character, and ``a`` as other than ``A``, only so.
 _MYSQL: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+NO_LINE = "kind <> 'said'"
+"""What a query must say in these words, so that SQLite finds its index."""
 
 
 def _ordered(width: int) -> Any:
@@ -60,10 +64,23 @@ ENTRIES = Table(
     Column("text", Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=False),
     Column("body", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"), nullable=False),
     Index(None, "room", "epoch", "at", "seq"),
+    # The few entries that are no lines, among many that are.  MySQL has no index of some rows only.
+    Index(None, "room", "epoch", "kind", "seq", sqlite_where=text(NO_LINE), postgresql_where=text(NO_LINE)),
     sqlite_with_rowid=False,
     **_MYSQL,
 )
 """One row an entry.  ``body`` is the event as it was numbered; the other columns are read out of it."""
+
+SIEVES = Table(
+    "sieves",
+    METADATA,
+    Column("room", _ordered(40), primary_key=True),
+    Column("epoch", _ordered(16), primary_key=True),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("sieve", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"), nullable=False),
+    **_MYSQL,
+)
+"""One row for a block of numbers whose talk a search may pass over (`meet.store.sieves`)."""
 
 FORGOTTEN = Table(
     "forgotten",
