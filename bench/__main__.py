@@ -74,8 +74,9 @@ class Archive(Options):
     """Fill an archive, and time what it answers."""
 
     optParameters: ClassVar = [
-        ["store", None, None, "the store, as twistd meet --store names it; an empty one, which is emptied of half again"],
+        ["store", None, None, "the store, as twistd meet --store names it: an empty one"],
         ["entries", None, 10_000, "how many entries", int],
+        ["recorded", None, 0, "how many of them are recorded, 0 for all; the others are copied in the database", int],
     ]
 
     def postOptions(self) -> None:
@@ -110,7 +111,7 @@ def main(words: list[str]) -> int:
         return 1
     chosen = options.subOptions
     if options.subCommand == "archive":
-        return archive.run(chosen["store"], chosen["entries"], say)
+        return archive.run(chosen["store"], chosen["recorded"], chosen["entries"], say)
     folder = Path(chosen["peers"])
     if options.subCommand == "setup":
         return 1 if installation.install(folder, say) else 0

@@ -51,6 +51,8 @@ _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 _CHANGES = ["retitled", "extended", "closed"]
 _REMOVED, _EXPIRED, _SAID = (kind.__name__.lower() for kind in (Removed, Expired, Said))
 _NUMBERED = ["room", "epoch", "seq"]
+_KIND = ENTRIES.c.kind
+_READ = [ENTRIES.c.at, ENTRIES.c.by, ENTRIES.c.nick, ENTRIES.c.via, ENTRIES.c.text]
 # Alembic keeps the migration under way in a variable of its module.
 _one_upgrade = threading.Lock()
 
@@ -374,12 +376,8 @@ def _row(room: str, position: Position, event: Event, body: bytes) -> dict[str, 
         "room": room,
         "epoch": position.epoch,
         "seq": position.seq,
-        "kind": fit(kind_of(body), ENTRIES.c.kind),
-        "at": fit(event.at, ENTRIES.c.at),
-        "by": fit(getattr(event, "by", ""), ENTRIES.c.by),
-        "nick": fit(getattr(event, "nick", ""), ENTRIES.c.nick),
-        "via": fit(getattr(event, "via", ""), ENTRIES.c.via),
-        "text": fit(getattr(event, "text", ""), ENTRIES.c.text),
+        "kind": fit(kind_of(body), _KIND),
+        **{column.name: fit(getattr(event, column.name, ""), column) for column in _READ},
         "body": body,
     }
 

@@ -98,4 +98,4 @@ def fit(text: str, column: Column[str]) -> str:
     """Cut ``text`` to what ``column`` holds in every dialect."""
     width = getattr(column.type, "length", None)
     # PostgreSQL has no NUL in its texts.
-    return text.replace("\x00", "")[:width]
+    return (text.replace("\x00", "") if "\x00" in text else text)[:width]
