@@ -54,85 +54,11 @@ RARE = "axolotl"
 
 _BATCH = 2000
 _BEGAN = 1_780_000_000.0
-_WORDS = [
-    "the",
-    "of",
-    "and",
-    "to",
-    "in",
-    "is",
-    "that",
-    "for",
-    "it",
-    "as",
-    "was",
-    "with",
-    "be",
-    "by",
-    "on",
-    "not",
-    "he",
-    "his",
-    "but",
-    "at",
-    "are",
-    "this",
-    "have",
-    "from",
-    "or",
-    "had",
-    "an",
-    "they",
-    "which",
-    "one",
-    "you",
-    "were",
-    "all",
-    "her",
-    "she",
-    "there",
-    "would",
-    "their",
-    "we",
-    "him",
-    "been",
-    "has",
-    "when",
-    "who",
-    "will",
-    "no",
-    "more",
-    "if",
-    "out",
-    "so",
-    "up",
-    "said",
-    "what",
-    "its",
-    "about",
-    "than",
-    "into",
-    "them",
-    "can",
-    "only",
-    "other",
-    "time",
-    "new",
-    "some",
-    "could",
-    "these",
-    "two",
-    "may",
-    "first",
-    "then",
-    "do",
-    "any",
-    "like",
-    "my",
-    "now",
-    "over",
-    "such",
-]
+_TEXT = (
+    "the of and to in is that for it as was with be by on not he his but at are this have from or had an they which "
+    "one you were all her she there would their we him been has when who will no more if out so up said what its "
+    "about than into them can only other time new some could these two may first then do any like my now over such"
+)
 _RARER = [f"{first}{last}" for first in ("quo", "ster", "mal", "brin", "tal") for last in ("den", "wick", "ory", "ump")]
 
 Say = Callable[[str], None]
@@ -146,7 +72,7 @@ class Figure(NamedTuple):
 
 
 _chance = random.Random(7)
-_LINES = [" ".join([*_chance.choices(_WORDS, k=10), _chance.choice(_RARER)]) for _ in range(9973)]
+_LINES = [" ".join([*_chance.choices(_TEXT.split(), k=10), _chance.choice(_RARER)]) for _ in range(9973)]
 """What is said, some 60 characters each; a number is put behind it."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meet import search as module
+from meet.errors import Refused
 from meet.events import Position, Said
 from meet.search import search
 from meet.wire import encode
@@ -47,3 +48,31 @@ def test_a_page_looks_no_further_than_its_reach(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "REACH", 4)
     lines = [said(seq, "no") for seq in range(9, 0, -1)]
     assert search(lines, "owl", 3) == ([], 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("Die Eule", "eul", "Die [Eul]e"),
+        ("STRASSE straße", "straße", "[STRASSE] [straße]"),
+        ("ﬁnden", "fi", "[ﬁ]nden"),
+        ("cafe\u0301!", "café", "[cafe\u0301]!"),
+        ("ＥＵＬＥ", "eule", "[ＥＵＬＥ]"),
+        ("aaaa", "aa", "[aaaa]"),
+        ("one two", "two one", "[one] [two]"),
+        ("", "x", ""),
+        ("owl", "", "owl"),
+    ],
+)
+def test_what_was_found_is_marked_as_it_was_written(text: str, words: str, told: str) -> None:
+    pieces = module.marks(text, words)
+    assert "".join(piece for _, piece in pieces) == text
+    assert "".join(f"[{piece}]" if hit else piece for hit, piece in pieces) == told
+
+
+def test_what_is_asked_for_has_a_bound() -> None:
+    assert module.asked("  owl \n post ") == "owl post"
+    assert module.asked(" ") == ""
+    for words in ("a" * 201, " ".join("abcdefghijklmnopq"), f"ﷺ{' '.join('abcdefghijklmn')}"):
+        with pytest.raises(Refused, match="at most 16 words and 200 characters"):
+            module.asked(words)

@@ -1,8 +1,8 @@
 """The tables of the archive, and what fits into them.
 
 The law: no word outlives its room.  ``rooms`` and ``entries`` hold words, ``sieves`` what is
-made of them, and they lose them when the room is forgotten; ``forgotten`` holds none, and is there so that a record which
-comes late finds a grave and not an empty place.
+made of them, and they lose them when the room is forgotten; ``forgotten`` holds none, and is
+there so that a record which comes late finds a grave and not an empty place.
 
 Widths are counted in characters and are generous: events were held to their limits when
 they were decided.  They exist because two of the three dialects refuse what is wider, and

@@ -20,6 +20,7 @@ from meet.errors import Refused
 from meet.feed import Feed
 from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES
+from meet.search import asked
 from meet.session import Session
 from meet.web import asyncapi, handshake, openapi, views
 from meet.web.asking import apart, keep, place, room_feed
@@ -28,6 +29,7 @@ from meet.web.request import MeetRequest
 from meet.web.rooms import free_names
 from meet.web.socket import RoomSockets
 from meet.web.stream import Streams
+from meet.web.transcript import Transcripts
 
 _ROOMS = "/api/v1/rooms"
 _ROOM = "/api/v1/rooms/<room>"
@@ -40,11 +42,14 @@ class Api:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
 
-    def __init__(self, house: House, problems: Problems, streams: Streams, sockets: RoomSockets) -> None:
+    def __init__(
+        self, house: House, problems: Problems, streams: Streams, sockets: RoomSockets, transcripts: Transcripts
+    ) -> None:
         self._house = house
         self._problems = problems
         self._streams = streams
         self._sockets = sockets
+        self._transcripts = transcripts
 
     @app.route(_ROOMS, methods=["POST"])
     async def open(self, request: MeetRequest) -> bytes:
@@ -145,6 +150,21 @@ class Api:
     async def entries(self, request: MeetRequest, room: str) -> bytes:
         """Entries after a position, waiting for them, or before one."""
         return await self._streams.entries(request, room)
+
+    @app.route(f"{_ROOM}/search", methods=["GET"])
+    async def search(self, request: MeetRequest, room: str) -> bytes:
+        """The newest lines that have each of some words, and before which position to go on."""
+        feed = await room_feed(self._house, room)
+        words = asked(request.query("q"))
+        if not words:
+            raise Refused("bad-input", "Say what to search for: ?q=words.")
+        before = wire.position(request.query("before")) if request.query("before") else None
+        most = self._house.limits.entries_in_page
+        count = max(1, int(request.number("count", self._house.limits.entries_on_joining, most)))
+        found = await self._transcripts.search(feed, words, before, count)
+        entries = [views.raw(item) for item in found.entries]
+        told = {"entries": entries, "before": str(found.before) if found.before else None, "away": found.away}
+        return request.answer_json(told)
 
     @app.route(f"{_ROOM}/events", methods=["GET"])
     async def events(self, request: MeetRequest, room: str) -> bytes | None:

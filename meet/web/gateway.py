@@ -78,8 +78,8 @@ class WebGateway:
         look = Look(house.at)
         problems = Problems(look)
         self._streams = Streams(house)
-        api = Api(house, problems, self._streams, RoomSockets(house))
         transcripts = Transcripts(house, self._streams)
+        api = Api(house, problems, self._streams, RoomSockets(house), transcripts)
         self._pages = Pages(house, look, problems, transcripts, Hosting(house, look, transcripts))
         self.factory = MeetSite(_Root(api, self._pages, problems), house)
 

@@ -92,7 +92,7 @@ class Hosting:
             return self._answer(request, "host_door.html", refused, context)
         text = typed.get("before") or request.query("before")
         before = wire.position(text) if text else None
-        entries, older = await self._transcripts.newest(feed, before, _SHOWN)
+        entries, older = await self._transcripts.page(feed, before, _SHOWN)
         context.update(
             key=key,
             lives=list(LIVES),

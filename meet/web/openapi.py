@@ -75,6 +75,8 @@ def _paths(limits: Limits) -> dict[str, Any]:
     answers = {"anyOf": [position, ref("Names"), ref("Alive")]}
     asks = {"oneOf": [ref(name) for name in ASKS]}
     entries = {"type": "array", "items": ref("Entry")}
+    before = {"anyOf": [ref("Position"), {"type": "null"}]}
+    found = object_of({"entries": entries, "before": before, "away": {"type": "boolean"}})
     return {
         _ROOMS: {"post": _operation("open", "Open a room.", body=named, answers=(201, opened))},
         _ROOM: {
@@ -109,6 +111,19 @@ def _paths(limits: Limits) -> dict[str, Any]:
                 parameters=[
                     _query("after", {"type": "string", "pattern": POSITION}),
                     _query("wait", {"type": "number", "minimum": 0, "maximum": limits.seconds_to_poll}),
+                    _query("before", {"type": "string", "pattern": POSITION}),
+                    _query("count", {"type": "integer", "minimum": 0, "maximum": limits.entries_in_page}),
+                ],
+            ),
+        },
+        f"{_ROOM}/search": {
+            "parameters": room,
+            "get": _operation(
+                "search",
+                "The newest lines that have each of some words, anywhere in text or nick, before a position.",
+                answers=(200, found),
+                parameters=[
+                    {**_query("q", {**TEXT, "minLength": 1, "maxLength": 200}), "required": True},
                     _query("before", {"type": "string", "pattern": POSITION}),
                     _query("count", {"type": "integer", "minimum": 0, "maximum": limits.entries_in_page}),
                 ],

@@ -13,7 +13,7 @@ from typing import Any
 from klein import Klein
 from twisted.python.failure import Failure
 
-from meet import names
+from meet import names, wire
 from meet.commands import Say
 from meet.errors import REFUSALS, Refused, Unavailable
 from meet.events import Entry
@@ -21,6 +21,7 @@ from meet.feed import Feed
 from meet.health import Trouble
 from meet.house import House
 from meet.moments import DEFAULT_LIFE, LIVES, span
+from meet.search import asked
 from meet.web import security, views, visitor
 from meet.web.asking import apart, room_feed
 from meet.web.hosting import Hosting
@@ -28,7 +29,7 @@ from meet.web.look import Look
 from meet.web.problems import Problems, document
 from meet.web.request import MeetRequest
 from meet.web.rooms import free_names
-from meet.web.transcript import Transcripts
+from meet.web.transcript import Transcripts, around
 
 _HTML = "text/html; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
@@ -38,6 +39,9 @@ _ROBOTS = "User-agent: *\nAllow: {at}/$\nAllow: {at}/help\nDisallow: {at}/\n"
 _YEAR = b"public, max-age=31536000, immutable"
 _AGAIN = 10
 """Seconds after which the lines come again where there are no scripts."""
+
+_FOUND = 50
+"""Lines on a page of a search."""
 
 
 class Pages:
@@ -197,15 +201,31 @@ class Pages:
         if folded != room:
             return request.redirect(f"/{folded}/transcript", 308)
         feed = await room_feed(self._house, folded)
-        entries, older = await self._transcripts.newest(feed)
+        status, words, problem = 200, request.query("q"), ""
+        place = wire.position(request.query("before")) if request.query("before") else None
+        near = wire.position(request.query("near")) if request.query("near") else None
+        try:
+            words = asked(words)
+        except Refused as refused:
+            status, problem = refused.refusal.status, refused.detail
+        context: dict[str, Any] = {"words": words, "problem": problem, "away": False}
+        context["at_end"] = place is None and near is None
+        if problem:
+            context |= {"lines": [], "older": ""}
+        elif words:
+            found = await self._transcripts.search(feed, words, place, _FOUND)
+            context |= {"lines": views.lines(found.entries, found=words), "older": str(found.before or "")}
+            context["away"] = found.away
+        else:
+            entries, older = await self._transcripts.page(feed, around(near) if near else place)
+            context |= {"lines": views.lines(entries), "older": str(entries[0].position) if older else ""}
         page = self._look.page(
             "transcript.html",
             room=self._room_context(feed),
-            lines=views.lines(entries),
             keeps=feed.room.promise(self._house.clock.seconds()),
-            older=older,
+            **context,
         )
-        return request.answer(200, _HTML, page)
+        return request.answer(status, _HTML, page)
 
     @app.route("/<room>/transcript.txt", methods=["GET"])
     async def transcript_text(self, request: MeetRequest, room: str) -> bytes | None:

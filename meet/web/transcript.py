@@ -7,22 +7,42 @@ Long text goes out piece by piece, at the pace at which it is read.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from meet import wire
+from meet.errors import Unavailable
 from meet.events import Entry, Position, Said
 from meet.feed import Feed
 from meet.house import House
 from meet.names import one_line, voice
+from meet.search import search
 from meet.web.asking import apart
 from meet.web.request import MeetRequest
 from meet.web.stream import Streams
 
 _SHOWN = 1000
-"""Lines on the page of a transcript; the plain text has all."""
+"""Lines on a page; the plain text has all."""
+
+_AROUND = 20
+"""Lines after the one that somebody wants to see in its place."""
+
+_LOOKS = 10
+"""Pages of the archive that one search looks through, at most: a second where none of them is passed over."""
+
+
+class Search(NamedTuple):
+    """What a search found: ``entries``, oldest first; what lies before ``before`` was not looked at.
+
+    ``before`` is None where all of the room was; ``away`` says that the archive could not be looked at.
+    """
+
+    entries: Sequence[Entry]
+    before: Position | None
+    away: bool = False
 
 
 @implementer(IPushProducer)
@@ -69,16 +89,51 @@ class Transcripts:
         self._house = house
         self._streams = streams
 
-    async def newest(
+    async def page(
         self, feed: Feed, before: Position | None = None, most: int = _SHOWN
     ) -> tuple[Sequence[Entry], bool]:
-        """At most so many lines for a page, the newest of all or ``before`` a position, oldest first;
+        """At most so many lines for a page, the newest of all or before ``before``, oldest first;
         and whether there are older ones.
         """
-        if feed.last is None:
+        before = before or _end(feed)
+        if before is None:
             return [], False
-        entries = await self._streams.older(feed, before or Position(feed.last.epoch, feed.last.seq + 1), most + 1)
+        entries = await self._streams.older(feed, before, most + 1)
         return entries[-most:], len(entries) > most
+
+    async def search(self, feed: Feed, words: str, before: Position | None, count: int) -> Search:
+        """At most ``count`` lines that have each of ``words``, the newest, or the newest before ``before``.
+
+        Looked at is what memory has, then the archive, in which one search goes back only so far.
+        """
+        last, before = feed.last, before or _end(feed)
+        if last is None or before is None:
+            return Search([], None)
+        found: list[Entry] = []
+        edge = before
+        if before.epoch == last.epoch:
+            mine = [item for item in feed.tail if item.position.seq < before.seq]
+            talk, down_to = search(((item.position, item.body) for item in reversed(mine)), words, count)
+            found = [wire.entry(position, body) for position, body in talk]
+            if down_to:
+                return Search(found, Position(last.epoch, down_to))
+            if feed.since(Position(last.epoch, 0)).resumed:
+                return Search(found, None)
+            edge = mine[0].position if mine else before
+        for _ in range(_LOOKS):
+            try:
+                page = await apart(self._house.archive.search(feed.name, edge, words, count - len(found)))
+            except Unavailable:
+                if edge == before:
+                    raise
+                return Search(found, edge, away=True)
+            found = [*(wire.entry(position, body) for position, body in page.talk), *found]
+            if not page.down_to:
+                return Search(found, None)
+            edge = Position(edge.epoch, page.down_to)
+            if len(found) >= count:
+                break
+        return Search(found, edge)
 
     async def text(self, request: MeetRequest, feed: Feed) -> bytes | None:
         """Write all of the room to ``request`` as plain text."""
@@ -117,6 +172,15 @@ class Transcripts:
                 if feed.tail and feed.tail[0].position.seq <= written:
                     break
         yield _text([item for item in feed.tail if item.position.seq > written])
+
+
+def around(place: Position) -> Position:
+    """Before which position a page ends that has ``place`` and some lines after it."""
+    return Position(place.epoch, place.seq + _AROUND)
+
+
+def _end(feed: Feed) -> Position | None:
+    return None if feed.last is None else Position(feed.last.epoch, feed.last.seq + 1)
 
 
 def _text(entries: Sequence[Entry]) -> bytes:

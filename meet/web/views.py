@@ -17,6 +17,7 @@ from meet.feed import Feed, Since
 from meet.limits import Limits
 from meet.moments import clock_time, moment, seconds
 from meet.posts import SOURCES
+from meet.search import marks
 from meet.session import Session
 from meet.web.formats import is_told
 from meet.wire import pair
@@ -125,8 +126,11 @@ def parts(text: str) -> list[tuple[bool, str]]:
     return found
 
 
-def lines(entries: Iterable[Entry], you: str = "") -> list[dict[str, Any]]:
-    """What was said, for the template ``lines.html``; ``you`` is the reader's id."""
+def lines(entries: Iterable[Entry], you: str = "", found: str = "") -> list[dict[str, Any]]:
+    """What was said, for the template ``lines.html``; ``you`` is the reader's id.
+
+    Lines that were found by a search stand each for itself, with the words ``found`` marked.
+    """
     shown: list[dict[str, Any]] = []
     before: Said | None = None
     day = ""
@@ -139,6 +143,7 @@ def lines(entries: Iterable[Entry], you: str = "") -> list[dict[str, Any]]:
         day = _day(at)
         follows = (
             before is not None
+            and not found
             and event.post is None
             and not newday
             and (event.by, event.nick, event.via) == (before.by, before.nick, before.via)
@@ -152,7 +157,8 @@ def lines(entries: Iterable[Entry], you: str = "") -> list[dict[str, Any]]:
                 "nick": event.nick,
                 "via": event.via,
                 "text": event.text,
-                "parts": parts(event.text),
+                "parts": [(is_link, text, marks(text, found)) for is_link, text in parts(event.text)],
+                "names": marks(event.nick, found),
                 "time": clock_time(at),
                 "day": day,
                 "mine": bool(you) and event.by == you,

@@ -30,8 +30,9 @@ from meet.errors import GOODBYES, Unavailable
 from meet.events import Position
 from meet.house import House
 from meet.hub import Hub
-from meet.interfaces import IStore, Record
+from meet.interfaces import Found, IStore, Record
 from meet.limits import Limits
+from meet.search import search
 from meet.sessions import Sessions
 from meet.web import make_gateway
 
@@ -64,6 +65,12 @@ class MemoryStore:
         if self.away:
             return _away()
         return succeed([each for each in self._talk(room, epoch) if each[0].seq > after][:count])
+
+    def search(self, room: str, before: Position, words: str, count: int) -> Deferred[Found]:
+        if self.away:
+            return _away()
+        talk = [each for each in self._talk(room, before.epoch) if each[0].seq < before.seq]
+        return succeed(Found(*search(reversed(talk), words, count)))
 
     def _talk(self, room: str, epoch: str) -> list[tuple[Position, bytes]]:
         return [

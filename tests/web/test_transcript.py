@@ -1,3 +1,4 @@
+import re
 from socket import SO_SNDBUF, SOL_SOCKET
 
 from twisted.internet import reactor
@@ -8,6 +9,7 @@ from meet.commands import Say
 from meet.events import Said
 from meet.interfaces import Record
 from meet.moments import moment
+from meet.web import transcript
 from meet.wire import encode, position
 from tests.web.case import WebCase
 
@@ -98,3 +100,106 @@ class LongOnes(WebCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     line = encode(Said(at=moment(0), by="x", nick="ann", via="web", text="x" * 140))
+
+
+class Searches(WebCase):
+    changes = (("entries-in-tail", 5),)
+
+    async def setUp(self):
+        await super().setUp()
+        await self.open(title="Owls")
+        self.ann = (await self.join("ann"))["token"]
+
+    async def talk(self, *texts, recorded=None):
+        said = []
+        for number, text in enumerate(texts):
+            at = await self.say(self.ann, text)
+            said.append(at)
+            if recorded is None or number < recorded:
+                event = Said(at=moment(0), by="x", nick="ann", via="web", text=text)
+                self.store.kept.append(Record("algebra", position(at), encode(event)))
+        return said
+
+    async def found(self, query):
+        told = (await self.ask("GET", f"/api/v1/rooms/algebra/search?{query}")).json
+        return [event["text"] for _, event in told["entries"]], told["before"]
+
+    async def test_lines_are_found_in_memory_and_in_the_archive_once_each(self):
+        texts = [f"owl {number}" if number % 2 else "nothing" for number in range(12)]
+        await self.talk(*texts, recorded=9)
+        assert await self.found("q=OWL") == ([text for text in texts if "owl" in text], None)
+        assert await self.found("q=ann+owl+11") == (["owl 11"], None)
+        assert await self.found("q=uhu") == ([], None)
+
+    async def test_pages_go_back_by_positions(self):
+        await self.talk(*(f"owl {number}" for number in range(9)))
+        pages, query = [], "q=owl&count=4"
+        while True:
+            texts, before = await self.found(query)
+            pages.append(texts)
+            if before is None:
+                break
+            query = f"q=owl&count=4&before={before}"
+        assert [text for page in reversed(pages) for text in page] == [f"owl {number}" for number in range(9)]
+        assert [len(page) for page in pages][:2] == [4, 4]
+
+    async def test_what_cannot_be_looked_for_is_refused(self):
+        for query, words in (
+            ("", "Say what to search for"),
+            ("?q=+", "Say what to search for"),
+            (f"?q={'a' * 201}", "at most 16 words and 200 characters"),
+            (f"?q={'+'.join('abcdefghijklmnopq')}", "at most 16 words and 200 characters"),
+            ("?q=a&before=x", "A position looks like"),
+            ("?q=a&count=-1", "count"),
+            ("?q=%ff", "UTF-8"),
+        ):
+            answer = await self.ask("GET", f"/api/v1/rooms/algebra/search{query}")
+            assert (answer.status, answer.json["code"]) == (400, "bad-input")
+            assert words in answer.json["detail"]
+        page = await self.ask("GET", f"/algebra/transcript?q={'a' * 201}")
+        assert page.status == 400
+        assert 'role="alert">A search has at most' in page.text
+        assert (await self.ask("GET", "/api/v1/rooms/geometry/search?q=a")).status == 404
+
+    async def test_while_the_archive_is_away_memory_is_searched_and_that_is_said(self):
+        await self.talk(*(f"owl {number}" for number in range(9)))
+        self.store.away = True
+        told = (await self.ask("GET", "/api/v1/rooms/algebra/search?q=owl")).json
+        assert (len(told["entries"]), told["away"]) == (5, True)
+        page = (await self.ask("GET", "/algebra/transcript?q=owl")).text
+        assert "The archive is away, so earlier lines cannot be looked through now." in page
+        before = told["before"]
+        assert (await self.ask("GET", f"/api/v1/rooms/algebra/search?q=owl&before={before}")).status == 503
+
+    async def test_the_page_marks_what_it_found_and_nothing_in_it_is_markup(self):
+        await self.talk("<b>Owl</b> & co", "see https://owl.example/owls", "STRASSE", "nothing")
+        page = (await self.ask("GET", "/algebra/transcript?q=owl")).text
+        assert "&lt;b&gt;<mark>Owl</mark>&lt;/b&gt; &amp; co" in page
+        assert 'href="https://owl.example/owls"' in page
+        assert ">https://<mark>owl</mark>.example/<mark>owl</mark>s</a>" in page
+        assert "2 lines have “owl”." in page
+        assert "<mark>STRASSE</mark>" in (await self.ask("GET", "/algebra/transcript?q=stra%C3%9Fe")).text
+        evil = (await self.ask("GET", "/algebra/transcript?q=%22%3E%3Cscript%3E")).text
+        assert "<script>" not in evil
+        assert "No line has “&#34;&gt;&lt;script&gt;”." in evil
+
+    async def test_a_hit_leads_to_its_place_and_the_page_back_to_the_newest(self):
+        said = await self.talk(*(f"line {number}" for number in range(60)))
+        page = (await self.ask("GET", "/algebra/transcript?q=line+7")).text
+        assert f'href="/algebra/transcript?near={said[7]}#{said[7]}"' in page
+        place = (await self.ask("GET", f"/algebra/transcript?near={said[7]}")).text
+        assert f'id="{said[7]}"' in place
+        assert f'id="{said[20]}"' in place
+        assert f'id="{said[59]}"' not in place
+        assert '<a class="button quiet" href="/algebra/transcript">Newest lines</a>' in place
+
+    async def test_pages_of_the_transcript_go_back_by_positions(self):
+        self.patch(transcript, "_SHOWN", 8)
+        said = await self.talk(*(f"line {number}" for number in range(20)))
+        seen, address = [], "/algebra/transcript"
+        while address:
+            page = (await self.ask("GET", address)).text
+            seen = re.findall(r'id="([^"]+)" data-position', page) + seen
+            earlier = re.search(r'href="([^"]+)">Earlier lines<', page)
+            address = earlier[1] if earlier else ""
+        assert seen == said

@@ -36,8 +36,8 @@ def upgrade() -> None:
     )
     # MySQL, which undoes no step, may have been stopped right after this one.
     if _INDEX not in {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("entries")}:
-        some = {"sqlite_where": _NO_LINE, "postgresql_where": _NO_LINE}
-        op.create_index(_INDEX, "entries", ["room", "epoch", "kind", "seq"], **some)
+        columns = ["room", "epoch", "kind", "seq"]
+        op.create_index(_INDEX, "entries", columns, sqlite_where=_NO_LINE, postgresql_where=_NO_LINE)
 
 
 def downgrade() -> None:
