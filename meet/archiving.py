@@ -21,6 +21,7 @@ from typing import IO, Any, ClassVar
 from twisted.python.usage import UsageError
 
 from meet import carrying
+from meet.configuration import Configuration
 from meet.export import LINE_MOST
 from meet.interfaces import IStore
 from meet.options import Configured, parameters
@@ -39,20 +40,12 @@ class Archiving(Configured):
 
     async def told(self, reactor: Any) -> str:
         """Do it with the archive that ``--store`` names; the sentence about it."""
-        async with _Opened(self._store(self.configuration.store, reactor)) as store:
+        async with Opened(store_at(self.configuration, self.configuration.store, reactor)) as store:
             return await self.answer(store, reactor)
 
     async def answer(self, store: IStore, reactor: Any) -> str:
         """What there is to say; raises `ValueError`, `Unavailable` or `SystemExit` with a sentence."""
         raise NotImplementedError
-
-    def _store(self, url: str, reactor: Any) -> IStore:
-        data = self.configuration.data.absolute()
-        store = store_for(url, data=data, clock=reactor, limits=self.configuration.limits)
-        if url.endswith(":") and not data.exists():
-            # The store would make what somebody has only misspelt.
-            raise ValueError(f"There is no Meet in the folder {data}.")
-        return store
 
 
 class ExportOptions(Archiving):
@@ -113,7 +106,7 @@ class CompareOptions(Archiving):
 
     async def answer(self, store: IStore, reactor: Any) -> str:
         """Hold them beside each other; raises `SystemExit` with what differs."""
-        async with _Opened(self._store(self.other, reactor)) as other:
+        async with Opened(store_at(self.configuration, self.other, reactor)) as other:
             with _progress("compared") as progress:
                 same, differences = await carrying.compare(store, other, progress)
         if not differences:
@@ -128,7 +121,17 @@ class CompareOptions(Archiving):
         raise SystemExit(f"{told}\nmeet: {len(differences)} logs differ; {same} entries are the same.")
 
 
-class _Opened:
+def store_at(configuration: Configuration, url: str, reactor: Any) -> IStore:
+    """The store that ``url`` names; raises `ValueError` with a sentence."""
+    data = configuration.data.absolute()
+    store = store_for(url, data=data, clock=reactor, limits=configuration.limits)
+    if url.endswith(":") and not data.exists():
+        # The store would make what somebody has only misspelt.
+        raise ValueError(f"There is no Meet in the folder {data}.")
+    return store
+
+
+class Opened:
     """A store that is open for as long as it is needed."""
 
     def __init__(self, store: IStore) -> None:

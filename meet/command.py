@@ -5,6 +5,7 @@
     meet rooms                            the rooms that the broker holds, the largest first
     meet observers                        those for whom the journal is kept
     meet observers --dismiss NAME         keep nothing for that name any more
+    meet receipt ROOM                     whether anything is left of it
     meet shadow --from URL --to URL       do what happens there again elsewhere, and tell how it went
     meet demo                             a Meet of its own to look at, in which a hashtag flows
 
@@ -40,6 +41,7 @@ from meet.interfaces import IBroker, IMeasured
 from meet.limits import Limits
 from meet.moments import about, moment
 from meet.options import Configured, parameters, sentences, tell_version
+from meet.proving import ReceiptOptions
 
 _SPEED_MOST = 1000
 _AT_ONCE = 32
@@ -199,6 +201,12 @@ class CommandOptions(Options):
         ["rooms", None, RoomsOptions, "the rooms that the broker holds, the largest first"],
         ["observers", None, ObserversOptions, "for whom the broker keeps the journal, and letting one go"],
         *WORDS,
+        [
+            "receipt",
+            None,
+            ReceiptOptions,
+            "whether anything is left of a room or of what one said there, or deleting it",
+        ],
         ["shadow", None, ShadowOptions, "what happens in production, done again at another Meet"],
         ["demo", None, DemoOptions, "a Meet of its own to look at, with a room in which a hashtag flows"],
     ]
@@ -215,7 +223,7 @@ class CommandOptions(Options):
     def postOptions(self) -> None:
         """A word is needed."""
         if self.subCommand is None:
-            raise UsageError("say what to do: meet rooms, observers, export, import, compare, shadow or demo")
+            raise UsageError("say what to do: meet rooms, observers, export, import, compare, receipt, shadow or demo")
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -224,7 +232,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options.parseOptions(words)
     if options.subCommand == "demo":
         _demo(options.subOptions)
-    asking: _Asking | Archiving | ShadowOptions = options.subOptions
+    asking: _Asking | Archiving | ReceiptOptions | ShadowOptions = options.subOptions
     react(lambda reactor: Deferred.fromCoroutine(_tell(asking, reactor)))
 
 
@@ -241,7 +249,7 @@ def _demo(chosen: Options) -> NoReturn:
     react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
 
 
-async def _tell(asking: _Asking | Archiving | ShadowOptions, reactor: Any) -> None:
+async def _tell(asking: _Asking | Archiving | ReceiptOptions | ShadowOptions, reactor: Any) -> None:
     try:
         answer = await asking.told(reactor)
     except InUse as wrong:
@@ -257,7 +265,7 @@ async def _tell(asking: _Asking | Archiving | ShadowOptions, reactor: Any) -> No
     except BrokenPipeError:
         # Whoever reads has read enough; Python would tell at its end that this could not be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(asking, ShadowOptions) and not asking.content:
+    if isinstance(asking, ReceiptOptions | ShadowOptions) and not asking.content:
         raise SystemExit(1)
 
 

@@ -132,6 +132,12 @@ class Expire(Command, frozen=True, kw_only=True):
     before: float
 
 
+class Erase(Command, frozen=True, kw_only=True):
+    """Let the talk of that ``number`` be seen no more, even if the room has closed: the operator was asked to."""
+
+    number: int
+
+
 class Note(Command, frozen=True, kw_only=True):
     """Tell the room, or its ``hosts`` alone, something of ``source``."""
 

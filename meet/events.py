@@ -171,8 +171,8 @@ class Said(Event, frozen=True, kw_only=True):
 class Removed(Event, frozen=True, kw_only=True):
     """The talk of that ``number`` in this log is to be seen no more, and its words are erased.
 
-    ``because`` is ``host``, who then has ``by`` and ``nick``, or ``source``: it was deleted where
-    it was written.
+    ``because`` is ``host``, who then has ``by`` and ``nick``, ``source``: it was deleted where it
+    was written, or ``operator``: whoever runs Meet was asked to (`meet.erasing`).
     """
 
     number: int

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from zope.interface import Attribute, Interface
@@ -332,12 +333,28 @@ class IStore(Interface):
 
     def search(room: str, before: Position, words: str, count: int) -> Deferred[Found]:
         """Fires with the newest ``count`` pieces of talk before ``before`` in its epoch that have each
-        of ``words`` (`meet.search`).  One page looks at no more than `meet.search.REACH` pieces,
-        so that it takes no longer in a longer room.
+        of ``words`` (`meet.search`).  One page reads no more than `meet.search.REACH` pieces, so that
+        it takes no longer in a longer room; what it knows to have none of them it may pass over.
         """
 
     def delete(room: str, epoch: str) -> Deferred[None]:
         """Delete a log as a `meet.events.Forgotten` does, files included; what comes late is not kept."""
+
+
+class IOnDisk(Interface):
+    """A store that can say where its bytes are, which none has to."""
+
+    def files() -> Deferred[Sequence[Path]]:
+        """Fires with the files that hold what is recorded, as far as they are on this machine and can be read.
+
+        Those of a database of the store's own can be asked for before `IStore.start`.
+        """
+
+    def wipe() -> Deferred[None]:
+        """Leave no byte in those files of what was deleted; fires when that is so, however long it takes.
+
+        Nobody may record or read meanwhile.  A store whose files have no such bytes anyway fires at once.
+        """
 
 
 class IFormat(Interface):

@@ -18,6 +18,7 @@ from meet.commands import (
     Choose,
     Close,
     Command,
+    Erase,
     Expire,
     Extend,
     Follow,
@@ -140,7 +141,7 @@ class Room:
         if not isinstance(command, Open):
             self._must_be_there()
         # A room that has closed is readable still, and what must be gone goes.
-        if not isinstance(command, Open | Expire):
+        if not isinstance(command, Open | Erase | Expire):
             self._must_be_open(now, unless=isinstance(command, Close))
         return _RULES[type(command)](self, command, who, now)
 
@@ -280,6 +281,9 @@ class Room:
     def _withdraw(self, command: Withdraw, who: str, now: float) -> Event:
         return Removed(at=moment(now), number=command.number, because="source")
 
+    def _erase(self, command: Erase, who: str, now: float) -> Event:
+        return Removed(at=moment(now), number=command.number, because="operator")
+
     def _taken(self, nick: str) -> Refused:
         other = names.another_nick(nick, self.people.skeletons())
         return Refused("nick-taken", f"That nick is taken here. Try {other}?")
@@ -342,6 +346,7 @@ _RULES: dict[type[Command], _Rule] = {  # type: ignore[type-arg]  # each takes t
     Extend: Room._extend,
     Close: Room._close,
     Remove: Room._remove,
+    Erase: Room._erase,
     Withdraw: Room._withdraw,
     Follow: lambda room, command, who, now: room.voices.follow(command, room._host(who), now),
     Choose: lambda room, command, who, now: room.voices.choose(command, room._host(who), now),

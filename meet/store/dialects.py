@@ -17,7 +17,9 @@ from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, ev
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, ProgrammingError
+
+from meet.store.tables import METADATA
 
 THREADS = 4
 """Connections to a database: one records, the others read pages of history."""
@@ -42,6 +44,12 @@ _READS = "meet_reads"  # the option of an engine of SQLite whose transactions on
 _BUSY = 5.0  # seconds that one statement waits for another process's transaction
 _CLASHES = {"40001", "40P01", 1020, 1205, 1213}
 """What says that two transactions were in each other's way: PostgreSQL's SQLSTATE, MySQL's numbers."""
+
+_RELATIONS = """
+SELECT pg_relation_filepath(c.oid) FROM pg_class c WHERE c.relfilenode <> 0 AND (c.relname = ANY(:names) OR c.oid IN (
+  SELECT unnest(ARRAY[t.reltoastrelid, i.indexrelid]) FROM pg_class t LEFT JOIN pg_index i ON i.indrelid = t.oid
+  WHERE t.relname = ANY(:names)))
+"""
 
 _ONE_UPGRADE = 0x4D656574
 """The number of PostgreSQL's advisory lock for migrations; MySQL's is the word ``meet``."""
@@ -115,6 +123,35 @@ def clashed(error: DBAPIError) -> bool:
     told = error.orig
     code = getattr(told, "sqlstate", None) or next(iter(getattr(told, "args", ())), None)
     return code in _CLASHES
+
+
+def files_of(engine: Engine) -> list[Path]:
+    """The files of the tables and indices on a server, as far as they are on this machine and may be read."""
+    if (engine.url.host or "localhost") not in ("localhost", "127.0.0.1", "::1"):
+        return []
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                names = connection.execute(text(_RELATIONS), {"names": list(METADATA.tables)}).scalars()
+                folder = Path(str(connection.execute(text("SHOW data_directory")).scalar()))
+                found = [each for name in names for each in folder.glob(f"{name}*")]
+            else:
+                folder = Path(str(connection.execute(text("SELECT @@datadir")).scalar()), engine.url.database or "")
+                found = [folder / f"{name}.ibd" for name in METADATA.tables]
+    except ProgrammingError:
+        # Who is not allowed to know where the files are, cannot read them either.
+        return []
+    return [path for path in found if os.access(path, os.R_OK)]
+
+
+def write_anew(engine: Engine) -> None:
+    """Let a server write the tables anew, without the bytes of what was deleted; nobody else can use them meanwhile."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name in METADATA.tables:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"VACUUM (FULL) {name}"))
+            else:
+                connection.execute(text(f"OPTIMIZE TABLE {name}")).all()
 
 
 @contextmanager

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from meet.errors import Unavailable
 from meet.events import Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
-from meet.interfaces import Found, IStore, Kept, Record
+from meet.interfaces import Found, IOnDisk, IStore, Kept, Record
 from meet.limits import Limits
 from meet.look import Look, Numbered
 from meet.moments import DAY
@@ -54,7 +54,7 @@ def make_store(url: str, *, data: Path, clock: IReactorTime, limits: Limits) -> 
     return LinesStore((Path(named) if named else data / _FOLDER).absolute(), clock)
 
 
-@implementer(IStore)
+@implementer(IStore, IOnDisk)
 class LinesStore:
     """Rooms and their transcripts in ``folder``."""
 
@@ -134,6 +134,14 @@ class LinesStore:
             return Found(*search(on.read(on.talk_before(before.seq)), words, count))
 
         return self._run(look)
+
+    def files(self) -> Deferred[Sequence[Path]]:
+        """Fires with all files in the folder."""
+        return succeed(sorted(path for path in self._folder.glob("*") if path.is_file()))
+
+    def wipe(self) -> Deferred[None]:
+        """Files of what is deleted are taken away, those of what is removed written anew, at once."""
+        return succeed(None)
 
     def _page(self, room: str, epoch: str, after: int, count: int, talk: bool | None) -> Deferred[Numbered]:
         return self._run(lambda: _after(self._shelf((room, epoch)), after, count, talk))

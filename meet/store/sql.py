@@ -22,17 +22,17 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from meet.errors import Unavailable
 from meet.events import Position
-from meet.interfaces import Found, IStore, Kept, Record
+from meet.interfaces import Found, IOnDisk, IStore, Kept, Record
 from meet.limits import Limits
 from meet.look import Look, Numbered
 from meet.store import archive
-from meet.store.dialects import THREADS, address_of, changing, clashed, engine_for, reading
+from meet.store.dialects import THREADS, address_of, changing, clashed, engine_for, files_of, reading, write_anew
 from meet.store.thread import Threads
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def make_store(url: str, *, data: Path, clock: IReactorTime, limits: Limits) -> 
     return SqlStore(engine_for(address_of(url, data)), clock)
 
 
-@implementer(IStore)
+@implementer(IStore, IOnDisk)
 class SqlStore:
     """Rooms and their transcripts in an SQL database."""
 
@@ -134,6 +134,22 @@ class SqlStore:
     def search(self, room: str, before: Position, words: str, count: int) -> Deferred[Found]:
         """Fires with the newest ``count`` pieces of talk before ``before`` that have each of ``words``."""
         return self._look(lambda connection: archive.find(connection, room, before, words, count))
+
+    def files(self) -> Deferred[Sequence[Path]]:
+        """Fires with the file and its journals, or with those of the server's tables if they are on this machine."""
+        if self._is_file:
+            path = self._engine.url.database or ""
+            return succeed([each for end in ("", "-wal", "-journal") if (each := Path(f"{path}{end}")).exists()])
+        return self._run(lambda: files_of(self._engine))
+
+    def wipe(self) -> Deferred[None]:
+        """Let a server write its tables anew; SQLite's are written anew whenever something is deleted."""
+
+        def work() -> None:
+            with self._changing:
+                write_anew(self._engine)
+
+        return succeed(None) if self._is_file else self._run(work)
 
     def _look(self, work: Callable[[Connection], _T]) -> Deferred[_T]:
         def look() -> _T:
