@@ -8,7 +8,7 @@ floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
        ``listening`` ``supervisor`` ``logs`` ``clock``
-       ``command`` ``archiving`` ``shadow/`` ``demonstration``
+       ``command`` ``archiving`` ``proving`` ``shadow/`` ``demonstration``
        ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring`` ``rasputin/`` ``twitter/`` ``bluesky/``        each other
@@ -17,8 +17,9 @@ floor  modules                                                       knows
        ``sessions`` ``presence`` ``restorer`` ``recorder``           Twisted's core
        ``reaper`` ``admission`` ``writer`` ``house`` ``health``
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
-       ``attended`` ``export`` ``carrying`` ``audience``
-       ``address`` ``following`` ``followed`` ``errands`` ``budget``
+       ``attended`` ``export`` ``carrying`` ``receipt`` ``erasing``
+       ``audience`` ``address`` ``following`` ``followed``
+       ``errands`` ``budget``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search`` ``expiry``                       the rules
        ``bus`` ``moderation``

@@ -4,8 +4,8 @@
 
     meet receipt algebra                              of the room, in the broker and the archive
     meet receipt algebra postgresql://… lines:/srv/a  and in these stores
-    meet receipt algebra --nick ann                   of the lines of ann
-    meet receipt algebra --nick ann --delete          delete them first, because ann asked for it
+    meet receipt --nick ann algebra                   of the lines of ann
+    meet receipt --delete --nick ann algebra          delete them first, because ann asked for it
 
 The law: without ``--delete`` nothing changes.  What cannot be looked at is said, and never taken for empty.
 """
@@ -57,6 +57,8 @@ class ReceiptOptions(Configured):
         """The room, and stores beside the archive."""
         if not words:
             raise UsageError("say which room: meet receipt algebra")
+        if any(word.startswith("-") for word in words):
+            raise UsageError("options stand before the room: meet receipt --nick ann algebra")
         try:
             self.room = room_name(words[0])
         except Refused as refused:

@@ -7,8 +7,9 @@ from os import urandom
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meet import erasing, receipt
 from meet.broker.memory import MemoryBroker
@@ -17,6 +18,8 @@ from meet.feed import Feed
 from meet.interfaces import Record
 from meet.limits import Limits
 from meet.moments import moment
+from meet.reaper import Reaper
+from meet.recorder import Recorder
 from meet.store import store_for
 from meet.wire import decode_event, encode
 from tests.contracts.store import START
@@ -138,3 +141,78 @@ class Erasing(TestCase):
         await self.record()
         again = await open_room(self.broker)
         assert again.epoch != self.said[0].epoch
+
+
+class _AtOnce:
+    """In the place of a store's threads, so that its work is done when it is asked for."""
+
+    def start(self):
+        pass
+
+    def stop(self):
+        return succeed(None)
+
+    def run(self, work):
+        return execute(work)
+
+
+class InTime(SynchronousTestCase):
+    """docs/operations.md promises that all is gone a minute after the grace of a room has passed."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.broker = MemoryBroker(self.clock, urandom, LIMITS)
+        self.done(self.broker.start())
+        services = [Reaper(self.broker, self.clock, LIMITS)]
+        self.stores = []
+        for name, url in (("recorder", "sqlite:"), ("another", "lines:")):
+            store = store_for(url, data=self.folder, clock=self.clock, limits=LIMITS)
+            store._threads = _AtOnce()
+            self.done(store.start())
+            self.addCleanup(store.stop)
+            self.stores.append(store)
+            services.append(Recorder(self.broker, store, self.clock, name))
+        for service in services:
+            service.startService()
+            self.addCleanup(service.stopService)
+
+    def done(self, asked):
+        given = Deferred.fromCoroutine(asked) if hasattr(asked, "send") else asked
+        while not given.called:
+            self.clock.advance(0.001)
+        return self.successResultOf(given)
+
+    def held(self):
+        return b"".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+
+    def left(self):
+        found = len(self.done(receipt.broker_lines(self.broker, "algebra", "")))
+        return found + sum(len(self.done(receipt.logs(store, "algebra"))) for store in self.stores)
+
+    def test_a_room_is_gone_from_everywhere_within_a_minute_of_its_grace(self):
+        self.done(open_room(self.broker))
+        self.done(say(self.broker, "owlpost"))
+        self.clock.pump([0.01] * 100)
+        assert self.held().count(b"owlpost") >= 2
+        self.clock.pump([60.0] * 60)
+        self.clock.pump([60.0] * (LIMITS.grace // 60 - 3))
+        assert self.left() > 2
+        assert self.held().count(b"owlpost") >= 2
+        self.clock.pump([60.0] * 4)
+        assert self.left() == 0
+        assert b"owlpost" not in self.held()
+
+    def test_a_removed_line_is_gone_from_all_files_within_a_second(self):
+        self.done(open_room(self.broker))
+        at = self.done(say(self.broker, "owlpost"))
+        self.clock.pump([0.01] * 100)
+        gone = encode(Removed(at=AT, number=at.seq, because="host", by="h", nick="host"))
+        law = self.done(self.broker.read("algebra")).law
+        self.done(self.broker.publish("algebra", gone, under=law, erase=at))
+        self.clock.pump([0.01] * 100)
+        assert b"owlpost" not in self.held()
+        assert not self.done(receipt.broker_lines(self.broker, "algebra", "ann"))

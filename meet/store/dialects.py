@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, ev
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
 
 from meet.store.tables import METADATA
 
@@ -130,16 +130,20 @@ def files_of(engine: Engine) -> list[Path]:
     if (engine.url.host or "localhost") not in ("localhost", "127.0.0.1", "::1"):
         return []
     try:
-        with engine.connect() as connection:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if engine.dialect.name == "postgresql":
+                # What only the server's memory has yet, or no longer, would not be seen in them.
+                connection.execute(text("CHECKPOINT"))
                 names = connection.execute(text(_RELATIONS), {"names": list(METADATA.tables)}).scalars()
                 folder = Path(str(connection.execute(text("SHOW data_directory")).scalar()))
                 found = [each for name in names for each in folder.glob(f"{name}*")]
             else:
+                connection.execute(text(f"FLUSH TABLES {', '.join(METADATA.tables)} FOR EXPORT"))
+                connection.execute(text("UNLOCK TABLES"))
                 folder = Path(str(connection.execute(text("SELECT @@datadir")).scalar()), engine.url.database or "")
                 found = [folder / f"{name}.ibd" for name in METADATA.tables]
-    except ProgrammingError:
-        # Who is not allowed to know where the files are, cannot read them either.
+    except (OperationalError, ProgrammingError):
+        # Who may not ask for this cannot say what is in the files.
         return []
     return [path for path in found if os.access(path, os.R_OK)]
 
