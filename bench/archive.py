@@ -135,7 +135,7 @@ async def timed(ask: Callable[[], Awaitable[object]]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-async def pages(store: IStore, count: int) -> list[Figure]:
+async def pages(store: IStore, count: int, say: Say) -> list[Figure]:
     """Pages from places all over the large room."""
     chance = random.Random(8)
     last = count // 2
@@ -153,6 +153,7 @@ async def pages(store: IStore, count: int) -> list[Figure]:
     for what, ask in asked.items():
         times = sorted([await timed(lambda at=at, ask=ask: ask(at)) for at in places])
         figures.append(Figure(what, _three(times)))
+        say(f"{what}: {figures[-1].told}")
     return figures
 
 
@@ -219,8 +220,7 @@ async def measure(reactor: Any, url: str, recorded: int, count: int, say: Say) -
         figures.append(Figure("recorded", f"{recorded / took:,.0f} a second"))
         if count > recorded:
             await deferToThread(copy, url, recorded, count, say)
-        say("pages")
-        figures += await pages(store, recorded)
+        figures += await pages(store, recorded, say)
         figures += await searched(store, recorded, say)
         await store.stop()
         say("export")

@@ -12,6 +12,7 @@ from meet.commands import (
     Choose,
     Close,
     Command,
+    Erase,
     Extend,
     Follow,
     GiveUp,
@@ -121,7 +122,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
 
 
 removals: st.SearchStrategy[Command] = st.one_of(
-    st.builds(Remove, number=st.integers(1, 30)), st.builds(Withdraw, number=st.integers(1, 30))
+    *(st.builds(kind, number=st.integers(1, 30)) for kind in (Remove, Withdraw, Erase))
 )
 
 

@@ -106,7 +106,10 @@ class TheCommandLine(SynchronousTestCase):
         return ended.value.code
 
     def test_what_is_wrong_is_told_in_one_sentence(self) -> None:
-        assert self.ended() == "meet: Say what to do: meet rooms, observers, export, import, compare, shadow or demo."
+        assert (
+            self.ended()
+            == "meet: Say what to do: meet rooms, observers, export, import, compare, receipt, shadow or demo."
+        )
         assert self.ended("people") == "meet: Unknown command: people."
         assert self.ended("rooms", "algebra") == "meet: 'algebra' is not an option."
         assert self.ended("rooms", "--dismiss", "recorder") == "meet: Option --dismiss not recognized."

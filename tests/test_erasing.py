@@ -33,9 +33,9 @@ async def say(broker, text, nick="ann"):
     return await broker.publish("algebra", line, under=(await broker.read("algebra")).law)
 
 
-async def open_room(broker):
+async def open_room(broker, begins=START):
     """The room algebra, of somebody whose lines broker and store remember."""
-    ends = moment(START + 3600)
+    ends = moment(begins + 3600)
     opening = Opened(at=AT, name="algebra", title="Algebra", ends=ends, limit=140, lock="l" * 16)
     return await broker.publish("algebra", encode(opening), under=None, key="opened", ruling=True)
 

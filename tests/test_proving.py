@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meet.broker import broker_for
+from meet.events import Removed
 from meet.interfaces import Record
 from meet.limits import Limits
 from meet.proving import ReceiptOptions
 from meet.store import store_for
+from meet.wire import decode_event
 from tests.contracts.store import opened, said
 from tests.servers.mariadb import Mariadb
 from tests.servers.postgresql import Postgresql
+from tests.servers.program import until
+from tests.servers.redis import Redis
 from tests.test_erasing import open_room, say
 
 SECRET = "owlpost is what only ann has said"
@@ -122,6 +127,31 @@ class Commands(TestCase):
                 await self.meet("--store", "floppy:", "algebra")
         finally:
             await running.stop()
+
+    async def test_with_redis_it_works_while_others_are_in_the_room(self):
+        await self.broker.stop()
+        redis = Redis(aof=True).start()
+        self.addCleanup(redis.stop)
+        url = redis.url
+        running = broker_for(url, data=self.folder, clock=reactor, random=urandom, limits=Limits())
+        await running.start()
+        self.addCleanup(running.stop)
+        # Redis forgets by its own clock what has ended.
+        await open_room(running, reactor.seconds())
+        await say(running, SECRET)
+        heard = []
+        await running.attend("algebra", lambda position, body: heard.append(decode_event(body)))
+        clean, told = await self.meet("--broker", url, "--nick", "ann", "--delete", "algebra")
+        assert clean, told
+        assert told[2] == f"broker {url}: nothing"
+        assert [event.because for event in heard if isinstance(event, Removed)] == ["operator"]
+        # As docs/operations.md says: its own file has the words until it is written anew.
+        assert SECRET in self.written(redis)
+        redis.command("BGREWRITEAOF")
+        await deferToThread(until, lambda: SECRET not in self.written(redis), "an append-only file without the words")
+
+    def written(self, redis):
+        return "".join(path.read_text(errors="replace") for path in redis.data.rglob("*") if path.is_file())
 
     async def on_a_server(self, server_class):
         server = server_class.shared()

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.commands import Block, Choose, Close, Expire, Follow, Note, Relay, Remove, Spend, Unblock, Withdraw
+from meet.commands import Block, Choose, Close, Erase, Expire, Follow, Note, Relay, Remove, Spend, Unblock, Withdraw
 from meet.events import Blocked, Chosen, Expired, Followed, Noted, Position, Removed, Said, Spent
 from meet.limits import Limits
 from meet.moments import DAY, moment
@@ -155,6 +155,11 @@ class Removing(SynchronousTestCase):
         told = story().when("id-bob", Remove(number=2))
         told.refused("not-host", "Only the host of this room can do that.")
         told.when("", Withdraw(number=2)).then(Removed(at=AT, number=2, because="source"))
+
+    def test_the_operator_erases_also_when_the_room_has_closed(self) -> None:
+        told = story().when("id-ann", Close())
+        told.when("", Erase(number=2)).then(Removed(at=AT, number=2, because="operator"))
+        told.when("id-ann", Remove(number=2)).refused("room-closed", "The room algebra has closed.")
 
     def test_lines_are_numbered_from_one(self) -> None:
         story().when("id-ann", Remove(number=0)).refused("bad-input", "Lines are numbered from 1 on.")
