@@ -250,8 +250,9 @@ def run(url: str, recorded: int, count: int, say: Say) -> int:
     except SystemExit as ended:
         if ended.code:
             raise
-    say(told[0])
-    return 0
+    # It was ended before there was a table.
+    say("\n".join(told) or "Nothing was measured.")
+    return 0 if told else 1
 
 
 def table(figures: list[Figure]) -> str:

@@ -8,8 +8,8 @@ floor  modules                                                       knows
 =====  ============================================================  ==================
 6      ``tap`` ``options`` ``configuration`` ``ports``               everybody
        ``listening`` ``supervisor`` ``logs`` ``clock``
-       ``command`` ``archiving`` ``proving`` ``shadow/`` ``demonstration``
-       ``__main__``
+       ``command`` ``archiving`` ``proving`` ``shadow/``
+       ``demonstration`` ``__main__``
 5      ``broker/`` ``store/`` ``web/`` ``irc/`` ``line/``            the seams; never
        ``monitoring`` ``rasputin/`` ``twitter/`` ``bluesky/``        each other
        ``mastodon/`` ``demo``

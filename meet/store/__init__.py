@@ -7,6 +7,7 @@ module         what it is
 ``archive``    what is done to its tables, on one connection
 ``dialects``   what differs between the databases
 ``tables``     the tables that it keeps, and how wide their columns are
+``sieves``     what lets a search pass over blocks that cannot have its words
 ``lines``      `meet.interfaces.IStore` as files of JSON lines, without a database
 ``shelf``      one log in such files
 ``kinds``      what kind an entry is of
