@@ -18,7 +18,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, text, update
+from sqlalchemy import Connection, Table, and_, delete, inspect, select, text, update
 
 from meet.events import (
     Closed,
@@ -139,7 +139,7 @@ def living(connection: Connection) -> list[tuple[str, str]]:
 def memory(connection: Connection, room: str, epoch: str, count: int) -> Look:
     """The log as it is kept: its newest number, its state, its newest ``count`` pieces of talk."""
     mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
-    last = connection.execute(select(func.max(ENTRIES.c.seq)).where(mine)).scalar()
+    last = sieves.newest(connection, mine)
     if last is None:
         return Look(None, None, [], [], 0)
     tail = talk_before(connection, room, Position(epoch, last + 1), count + 1)
@@ -212,6 +212,8 @@ def find(connection: Connection, room: str, before: Position, words: str, count:
             while page := talk_before(connection, room, since, _AT_ONCE, begin):
                 yield from reversed(page)
                 since = page[0][0]
+                if len(page) < _AT_ONCE:
+                    break
 
     talk_found, down_to = search(talk(), words, count)
     return Found(talk_found, down_to or floor)

@@ -13,6 +13,7 @@ It holds no words, and what it is made of cannot be read out of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 from zlib import crc32
 
 from sqlalchemy import Connection, and_, delete, func, select, update
@@ -96,22 +97,28 @@ def make(connection: Connection, room: str, epoch: str, numbers: Iterable[int]) 
         return
     mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
     made = and_(SIEVES.c.room == room, SIEVES.c.epoch == epoch)
-    newest = (connection.execute(select(func.max(ENTRIES.c.seq)).where(mine)).scalar() or 0) // BLOCK
+    last_of_all = (newest(connection, mine) or 0) // BLOCK
     last = connection.execute(select(func.max(SIEVES.c.block)).where(made)).scalar()
     if last is None or last < min(blocks) - 1:
         before = and_(mine, ENTRIES.c.seq < min(blocks) * BLOCK)
-        former = connection.execute(select(func.max(ENTRIES.c.seq)).where(before)).scalar()
+        former = newest(connection, before)
         if former is not None and (last is None or former // BLOCK > last):
             blocks.add(former // BLOCK)
     for block in sorted(blocks):
         if last is not None and block <= last:
             connection.execute(delete(SIEVES).where(made, SIEVES.c.block == block))
-        if block < newest:
+        if block < last_of_all:
             within = and_(mine, ENTRIES.c.seq >= block * BLOCK, ENTRIES.c.seq < (block + 1) * BLOCK)
             bodies = connection.execute(select(ENTRIES.c.body).where(within, ENTRIES.c.kind == _LINE)).all()
             lines = [event for (body,) in bodies if isinstance(event := decode_event(bytes(body)), Said)]
             row = {"room": room, "epoch": epoch, "block": block, "sieve": sieve(folded(e.text, e.nick) for e in lines)}
             connection.execute(SIEVES.insert(), row)
+
+
+def newest(connection: Connection, which: Any) -> int | None:
+    """The highest number of the entries that are ``which``, all of one log."""
+    # PostgreSQL that knows nothing of the table yet looks for a maximum in all of the log.
+    return connection.execute(select(ENTRIES.c.seq).where(which).order_by(ENTRIES.c.seq.desc()).limit(1)).scalar()
 
 
 def move(connection: Connection, room: str, former: str, epoch: str, there: Iterable[int]) -> None:
