@@ -221,15 +221,17 @@ def find(connection: Connection, room: str, before: Position, words: str, count:
 
 def rooms(connection: Connection, after: tuple[str, str], count: int) -> list[Kept]:
     """The first ``count`` logs behind ``after``, by room and epoch."""
-    found: list[Kept] = []
+    found: list[tuple[str, str]] = []
     while len(found) < count and (log := _next_log(connection, *after)) is not None:
         after = log
-        row = connection.execute(select(ROOMS).where(ROOMS.c.room == log[0], ROOMS.c.epoch == log[1])).first()
-        if row is None:
-            found.append(Kept(*log, "", "", "", ""))
-        else:
-            found.append(Kept(*log, row.title, row.opened, row.ends, row.closed or ""))
-    return found
+        found.append(log)
+    if not found:
+        return []
+    known = {
+        (row.room, row.epoch): Kept(row.room, row.epoch, row.title, row.opened, row.ends, row.closed or "")
+        for row in connection.execute(select(ROOMS).where(ROOMS.c.room.between(found[0][0], found[-1][0]))).all()
+    }
+    return [known.get(log) or Kept(*log, "", "", "", "") for log in found]
 
 
 def _next_log(connection: Connection, room: str, epoch: str) -> tuple[str, str] | None:

@@ -7,7 +7,8 @@ transaction.  What changes the archive waits for what changed it before; who rea
 SQLite's ``secure_delete`` overwrites what is deleted, but not the copies that its B-tree
 leaves in a page's free space when it shares out rows among pages (seen in 3.40).  So after
 something was forgotten the file is written anew by VACUUM and the write-ahead log is
-emptied.  The archive holds only rooms that live, so it stays small.
+emptied.  The archive holds only rooms that live, so it stays small; where it is large, that
+takes a while, in which pages are read as before.
 """
 
 from __future__ import annotations
