@@ -82,7 +82,7 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
     graves = _graves(connection, {record.room for record in records})
     forgot = False
     said: list[dict[str, Any]] = []
-    expiring: set[tuple[str, str]] = set()
+    expiring: dict[tuple[str, str], int] = {}
     changed: dict[tuple[str, str], set[int]] = {}
     for room, position, body in records:
         if (room, position.epoch) in graves:
@@ -99,8 +99,10 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
             graves.add((room, position.epoch))
             forgot = True
             continue
-        if isinstance(event, Expired | Renewed) or expires(body):
-            expiring.add((room, position.epoch))
+        if isinstance(event, Expired | Renewed):
+            expiring[room, position.epoch] = 0
+        elif expires(body):
+            expiring[room, position.epoch] = min(expiring.get((room, position.epoch), position.seq), position.seq)
         row = _row(room, position, event, body)
         numbers = changed.setdefault((room, position.epoch), set())
         numbers.add(position.seq)
@@ -119,9 +121,9 @@ def keep(connection: Connection, records: Sequence[Record], now: float) -> bool:
                 graves.add((room, former))
     _put(connection, said)
     _remove_again(connection, records)
-    for room, epoch in expiring:
-        gone = _expire(connection, room, epoch)
-        changed.setdefault((room, epoch), set()).update(gone)
+    for log, since in expiring.items():
+        gone = _expire(connection, *log, since)
+        changed.setdefault(log, set()).update(gone)
         forgot = bool(gone) or forgot
     for log, numbers in changed.items():
         if log not in graves:
@@ -286,18 +288,23 @@ def _remove_again(connection: Connection, records: Sequence[Record]) -> None:
                 _remove(connection, room, epoch, event.number)
 
 
-def _expire(connection: Connection, room: str, epoch: str) -> set[int]:
-    """Let words go that have expired, also those that came after that was said; the numbers of those whose went."""
+def _expire(connection: Connection, room: str, epoch: str, since: int) -> set[int]:
+    """Let words numbered ``since`` or above go that have expired; the numbers of those whose went.
+
+    They may have come after that was said.
+    """
     mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
-    told = connection.execute(select(ENTRIES.c.body).where(mine, ENTRIES.c.kind == _EXPIRED)).all()
-    events = [decode_event(bytes(body)) for (body,) in told]
+    told = _no_lines(connection, mine, epoch, ENTRIES.c.kind == _EXPIRED)
+    events = [decode_event(body) for _, body in told]
     until = max((event.until for event in events if isinstance(event, Expired)), default="")
+    if not until:
+        return set()
     # Who speaks from outside has a colon in their id, and has no name once their words are gone.
-    with_words = and_(mine, ENTRIES.c.kind == _SAID, ENTRIES.c.nick != "", ENTRIES.c.by.like("%:%"))
-    rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(with_words, ENTRIES.c.at <= until)).all()
+    with_words = and_(mine, ENTRIES.c.seq >= since, ENTRIES.c.nick != "", ENTRIES.c.by.like("%:%"))
+    rows = connection.execute(select(ENTRIES.c.seq, ENTRIES.c.body).where(with_words, ENTRIES.c.kind == _SAID)).all()
     gone = set()
     for seq, body in rows:
-        rest = bare(bytes(body), until) if until else bytes(body)
+        rest = bare(bytes(body), until)
         if rest != bytes(body):
             _replace(connection, _row(room, Position(epoch, seq), decode_event(rest), rest))
             gone.add(seq)
