@@ -294,12 +294,11 @@ class IStore(Interface):
     def record(records: Sequence[Record]) -> Deferred[None]:
         """Keep ``records``, each once however often it comes (by room, epoch and number).
 
-        Presence is not kept.  A `meet.events.Forgotten` deletes what the room's epoch held,
-        from the files too.  A `meet.events.Removed` deletes the talk of its number, a
-        `meet.events.Expired` puts what `meet.wire.bare` leaves of them in the place of all posts
-        whose words had to be gone by then, also of those that come after it.  A
-        `meet.events.Renewed` moves what is recorded of the epoch before into its own.  Fires when
-        all of it is durable.
+        Presence is not kept.  A `meet.events.Forgotten` deletes what the room's epoch held, from the
+        files too.  A `meet.events.Removed` deletes the talk of its number, a `meet.events.Expired` puts
+        what `meet.wire.bare` leaves of them in the place of all posts whose words had to be gone by then,
+        also of those that come after it.  A `meet.events.Renewed` moves what is recorded of the epoch
+        before into its own.  Fires when all of it is durable.
         """
 
     def living() -> Deferred[Sequence[tuple[str, str]]]:
@@ -416,9 +415,7 @@ class IAudience(Interface):
         """The author of this id is gone or hidden there, with all that they wrote."""
 
     def standing(since: float) -> Collection[str]:
-        """The ids of the source's posts that stand in some room, and came there at ``since`` (seconds
-        since 1970) or later, as far as is known.
-        """
+        """The ids of the posts known to stand in rooms that came there at ``since`` (seconds since 1970) or later."""
 
     def refused(word: str, reason: str) -> None:
         """``word`` is not followed, for ``reason``, a sentence for the hosts who asked for it."""
