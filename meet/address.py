@@ -103,10 +103,10 @@ def read_address(url: str) -> Address:
         places=places,
         tls=scheme == "rediss",
         user=unquote(user),
-        password=_secret(wishes.get("password-file", "")) or unquote(password),
+        password=secret(wishes.get("password-file", "")) or unquote(password),
         database=database,
         master=master,
-        sentinel_password=_secret(wishes.get("sentinel-password-file", "")),
+        sentinel_password=secret(wishes.get("sentinel-password-file", "")),
         prefix=prefix,
         wait=_number("wait", wishes.get("wait", "0"), _COPIES),
         ca=wishes.get("ca", ""),
@@ -141,7 +141,8 @@ def _number(name: str, value: str, most: int) -> int:
     return int(value)
 
 
-def _secret(path: str) -> str:
+def secret(path: str) -> str:
+    """The password in the file at ``path``, '' where there is none; raises `ValueError` if it cannot be read."""
     if not path:
         return ""
     try:

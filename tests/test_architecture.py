@@ -100,7 +100,7 @@ class Floors(SynchronousTestCase):
             "klein": {"web"},
             "autobahn": {"web", "bluesky"},
             "jinja2": {"web"},
-            "treq": {"twitter", "bluesky", "mastodon", "shadow"},
+            "treq": {"twitter", "bluesky", "mastodon", "shadow", "store"},
             "django": {"rasputin"},
             "redis": {"rasputin"},
         }

@@ -8,9 +8,14 @@ module         what it is
 ``dialects``   what differs between the databases
 ``tables``     the tables that it keeps, and how wide their columns are
 ``sieves``     what lets a search pass over blocks that cannot have its words
+``couchdb``    `meet.interfaces.IStore` over CouchDB
+``documents``  what stands in its documents, and under which ids
+``keeping``    how entries get into them, and out for good
+``http``       how CouchDB is asked
 ``lines``      `meet.interfaces.IStore` as files of JSON lines, without a database
 ``shelf``      one log in such files
 ``kinds``      what kind an entry is of
+``summary``    what the entries of a log come to
 ``thread``     where a store does what would block
 ``migrations`` how those tables came to be, step by step (Alembic, package data)
 =============  =====================================================================
@@ -23,6 +28,7 @@ a store of your own is one file with a ``make_store``, named with its dots::
     --store sqlite:////srv/a.db  that file
     --store lines:               files of JSON lines in data/archive
     --store postgresql://…       a server (mysql:// and mariadb:// likewise)
+    --store couchdb://…          a server (couchdbs:// by TLS)
     --store school.archive:…     make_store of the module school.archive
 """
 
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "sqlite:"
 
-_DIALECTS = {"sqlite": "sql", "postgresql": "sql", "mysql": "sql", "mariadb": "sql"}
+_DIALECTS = {"sqlite": "sql", "postgresql": "sql", "mysql": "sql", "mariadb": "sql", "couchdbs": "couchdb"}
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 
 

@@ -38,11 +38,11 @@ from meet.interfaces import Found, Kept, Record
 from meet.look import Look, Numbered
 from meet.moments import DAY
 from meet.search import search
-from meet.store import sieves
+from meet.store import sieves, summary
 from meet.store.dialects import alone, insert_or_ignore, insert_or_replace
 from meet.store.kinds import TALK, kind_of
 from meet.store.tables import ENTRIES, FORGOTTEN, METADATA, NO_LINE, ROOMS, fit
-from meet.wire import bare, decode_event, entry, expires
+from meet.wire import bare, decode_event, expires
 
 GRAVE_KEPT = 7 * DAY
 """Seconds that a forgotten log is known: far longer than any record is on its way."""
@@ -145,17 +145,8 @@ def memory(connection: Connection, room: str, epoch: str, count: int) -> Look:
     if last is None:
         return Look(None, None, [], [], 0)
     tail = talk_before(connection, room, Position(epoch, last + 1), count + 1)
-    floor = tail[0][0].seq if len(tail) > count else 0
-    state: dict[str, tuple[Position, bytes]] = {}
-    law = None
-    for position, body in _no_lines(connection, mine, epoch, ENTRIES.c.kind.not_in(TALK)):
-        item = entry(position, body)
-        if item.event.ruling:
-            law = item.position
-        if item.event.key is not None:
-            state.pop(item.event.key, None)
-            state[item.event.key] = (item.position, item.body)
-    return Look(Position(epoch, last), law, list(state.values()), tail[-count:], floor)
+    rest = _no_lines(connection, mine, epoch, ENTRIES.c.kind.not_in(TALK))
+    return summary.memory(Position(epoch, last), rest, tail, count)
 
 
 def talk_before(connection: Connection, room: str, before: Position, count: int, begin: int = 0) -> Numbered:

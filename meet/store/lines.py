@@ -24,16 +24,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from meet.errors import Unavailable
-from meet.events import Closed, Event, Extended, Forgotten, Opened, Position, Presence, Renewed, Retitled
+from meet.events import Forgotten, Position, Presence, Renewed
 from meet.interfaces import Found, IOnDisk, IStore, Kept, Record
 from meet.limits import Limits
 from meet.look import Look, Numbered
 from meet.moments import DAY
 from meet.search import search
-from meet.store import shelf
+from meet.store import shelf, summary
 from meet.store.shelf import Shelf
 from meet.store.thread import Threads
-from meet.wire import decode_event, encode, entry
+from meet.wire import decode_event, encode
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -236,43 +236,15 @@ class LinesStore:
         return found
 
     def _kept(self, room: str, epoch: str) -> Kept:
-        kept = Kept(room, epoch, "", "", "", "")
         on = self._shelf((room, epoch))
-        changes: list[Event] = []
-        for _, body in on.read(on.numbers(talk=False)):
-            match decode_event(body):
-                case Opened() as event:
-                    kept = kept._replace(title=event.title, opened=event.at, ends=event.ends)
-                case event:
-                    changes.append(event)
-        if not kept.opened:
-            return kept
-        for event in changes:
-            match event:
-                case Retitled():
-                    kept = kept._replace(title=event.title)
-                case Extended():
-                    kept = kept._replace(ends=event.ends)
-                case Closed():
-                    kept = kept._replace(closed=event.at)
-        return kept
+        return summary.kept(room, epoch, (decode_event(body) for _, body in on.read(on.numbers(talk=False))))
 
     def _memory(self, on: Shelf, count: int) -> Look:
         last = max(on.numbers(), default=None)
         if last is None:
             return Look(None, None, [], [], 0)
-        tail = _before(on, last + 1, count + 1)
-        state: dict[str, tuple[Position, bytes]] = {}
-        law = None
-        for position, body in on.read(on.numbers(talk=False)):
-            item = entry(position, body)
-            if item.event.ruling:
-                law = position
-            if item.event.key is not None:
-                state.pop(item.event.key, None)
-                state[item.event.key] = (position, body)
-        floor = tail[0][0].seq if len(tail) > count else 0
-        return Look(Position(on.epoch, last), law, list(state.values()), tail[-count:], floor)
+        rest = on.read(on.numbers(talk=False))
+        return summary.memory(Position(on.epoch, last), rest, _before(on, last + 1, count + 1), count)
 
 
 def _after(on: Shelf, after: int, count: int, talk: bool | None) -> Numbered:

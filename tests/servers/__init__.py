@@ -8,9 +8,10 @@ module           what it starts
 ``redis``        one Redis: AOF, maxmemory, ACL, TLS, UNIX socket, databases
 ``sentinel``     a Redis, its replicas, and the Sentinels that watch them
 ``cluster``      a Redis Cluster
-``database``     what the next two share: one a process, a database for each test
+``database``     what the next three share: one a process, a database for each test
 ``postgresql``   a PostgreSQL, also where the tests run as root
 ``mariadb``      a MariaDB
+``couchdb``      what the tests take for a CouchDB: PouchDB behind its HTTP
 ``nginx``        nginx with a given configuration
 ``network``      a TCP proxy that can be cut, one-way, slow, and healed
 ===============  ============================================================
@@ -21,5 +22,5 @@ Plain subprocesses, for every kind of test::
         redis.command("SET", "a", "1")
 
 or ``redis = Redis().start()`` and ``self.addCleanup(redis.close)``.  A program that the machine
-lacks fails the test with the Debian package that has it.
+lacks fails the test with the Debian package that has it, or what to give to npm.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import tempfile
@@ -77,6 +78,15 @@ class Database(Program):
             yield
         finally:
             self.thaw()
+
+
+@contextlib.contextmanager
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Wait until no other process of the same user's tests does ``what``."""
+    with (Path(tempfile.gettempdir()) / f"meet-tests-{os.geteuid()}-{what}.lock").open("w") as lock:
+        # The kernel lets it go, however the process ends.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def children(process: int) -> list[int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import Any
 
 import pymysql
 
-from tests.servers.database import Database
+from tests.servers.database import Database, one_at_a_time
 from tests.servers.program import is_root, program
 
 _SETTINGS = (
@@ -38,7 +39,12 @@ class Mariadb(Database):
             "--skip-test-db",
             "--skip-name-resolve",
         ]
-        made = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        # Where several were set up at the same moment, one of them could not install its system tables.
+        with one_at_a_time("mariadb-install-db"):
+            made = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+            if made.returncode != 0:
+                shutil.rmtree(self.data, ignore_errors=True)
+                made = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr
 
     def command_line(self) -> list[str]:

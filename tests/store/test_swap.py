@@ -20,6 +20,7 @@ from meet.moments import moment
 from meet.recorder import Recorder
 from meet.store import store_for
 from meet.wire import decode_event, encode
+from tests.servers.couchdb import Couchdb
 from tests.servers.mariadb import Mariadb
 from tests.servers.postgresql import Postgresql
 from tests.servers.program import PATIENCE
@@ -39,7 +40,7 @@ class Swap(TestCase):
 
     def urls(self):
         yield f"sqlite:///{self.folder}/first"
-        for server in (Postgresql.shared(), Mariadb.shared()):
+        for server in (Postgresql.shared(), Mariadb.shared(), Couchdb.shared()):
             database = server.new()
             self.addCleanup(server.drop, database)
             yield server.url(database)
@@ -76,7 +77,7 @@ class Swap(TestCase):
             assert time.monotonic() < deadline, "The new archive does not get what the old one has."
             await deferLater(reactor, 0.02)
 
-    async def test_sqlite_postgresql_mysql_lines_sqlite(self):
+    async def test_sqlite_postgresql_mysql_couchdb_lines_sqlite(self):
         await self.broker.start()
         self.addCleanup(self.broker.stop)
         self.law = await self.open("algebra")
