@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock, fail
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, fail, gatherResults
 from zope.interface import implementer
 
 from meet.errors import Unavailable
@@ -29,7 +29,7 @@ from meet.look import Look, Numbered
 from meet.search import REACH, search
 from meet.store import documents, summary
 from meet.store.documents import ABOUT, DESIGN, LOG, MARKER, REST, TIMES, Document, Log, name, name_of, span
-from meet.store.http import AT_ONCE, Couch, Denied, address_of
+from meet.store.http import AT_ONCE, PATIENCE, PATIENCE_TO_WRITE, Address, Couch, Denied, address_of
 from meet.store.keeping import Keeping
 from meet.wire import decode_event
 
@@ -46,18 +46,19 @@ _T = TypeVar("_T")
 def make_store(url: str, *, data: Path, clock: IReactorTime, limits: Limits) -> IStore:
     """Make the store in the database that ``url`` names; raises `ValueError` with one sentence if it names none."""
     address = address_of(url)
-    return CouchStore(Couch(address, clock), address.database, clock)
+    return CouchStore(address, clock)
 
 
 @implementer(IStore)
 class CouchStore:
-    """Rooms and their transcripts in the database ``database``, which ``couch`` asks."""
+    """Rooms and their transcripts in the database at ``address``."""
 
-    def __init__(self, couch: Couch, database: str, clock: IReactorTime) -> None:
-        self._couch = couch
-        self._database = database
+    def __init__(self, address: Address, clock: IReactorTime) -> None:
+        self._database = address.database
         self._clock = clock
-        self._keeping = Keeping(couch, clock)
+        self._couch = Couch(address, clock, PATIENCE)
+        self._writing = Couch(address, clock, PATIENCE_TO_WRITE)
+        self._keeping = Keeping(self._writing, clock)
         self._changing = DeferredLock()
         self._open = False
         self._under_way: set[Deferred[None]] = set()
@@ -70,13 +71,14 @@ class CouchStore:
         """
         self._open = True
         self._couch.open()
+        self._writing.open()
         return self._run(self._prepare()).addErrback(self._not_started)
 
     def stop(self) -> Deferred[None]:
         """Finish what is under way, then close.  From here on the store is `Unavailable`."""
         self._open = False
         ended = DeferredList(list(self._under_way))
-        return ended.addCallback(lambda _: self._close())
+        return ended.addCallback(lambda _: self._close()).addCallback(lambda _: None)
 
     def record(self, records: Sequence[Record]) -> Deferred[None]:
         """Keep ``records``, each once however often it comes; fires when CouchDB has all of them."""
@@ -159,7 +161,7 @@ class CouchStore:
         except Denied as no:
             if no.status != 404:
                 raise
-            await self._couch.create()
+            await self._writing.create()
         there = await self._couch.look([MARKER, DESIGN])
         if MARKER not in there:
             if [each for each in await self._couch.ids("", "\uffff", 3) if each.id not in (MARKER, DESIGN)]:
@@ -184,16 +186,16 @@ class CouchStore:
             await self._make(documents.design())
 
     async def _make(self, document: Document) -> None:
-        for row in await self._couch.write([document]):
+        for row in await self._writing.write([document]):
             if row.error and row.error != "conflict":
                 raise ValueError(f"The archive cannot be prepared: {row.reason or row.error}.")
 
     def _not_started(self, failure: Any) -> Any:
         return self.stop().addCallback(lambda _: failure)
 
-    def _close(self) -> Deferred[None]:
+    def _close(self) -> Deferred[Any]:
         self._keeping.stop()
-        return Deferred.fromCoroutine(self._couch.close())
+        return gatherResults([Deferred.fromCoroutine(each.close()) for each in (self._couch, self._writing)])
 
     # Reading.
 

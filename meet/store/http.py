@@ -21,6 +21,7 @@ import msgspec
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
 
@@ -35,10 +36,10 @@ AT_ONCE = 500
 """Documents that are asked for, or sent, in one request."""
 
 PATIENCE = 10.0
-"""Seconds within which a question is answered."""
+"""Seconds that somebody who reads waits for an answer."""
 
 PATIENCE_TO_WRITE = 60.0
-"""Seconds within which something is written; a disk may be slow, and nobody looks at an empty page meanwhile."""
+"""Seconds that one who writes waits for an answer: a disk may be slow, and nobody looks at an empty page meanwhile."""
 
 LONGEST = 64 * 1024 * 1024
 """Bytes of an answer; it is asked for in smaller pieces if it would be longer."""
@@ -156,17 +157,19 @@ def address_of(url: str) -> Address:
 
 
 class Couch:
-    """The database at ``address``; ``client`` asks, by default treq."""
+    """The database at ``address``, each answer within ``patience`` seconds; ``client`` asks, by default treq."""
 
-    def __init__(self, address: Address, clock: IReactorTime, client: Any = None) -> None:
+    def __init__(self, address: Address, clock: IReactorTime, patience: float, client: Any = None) -> None:
         self._url = f"{address.server}/{quote(address.database, safe='')}"
         self._headers = {"Accept": "application/json", "User-Agent": "Meet"}
         if address.user:
             words = base64.b64encode(f"{address.user}:{address.password}".encode()).decode()
             self._headers["Authorization"] = f"Basic {words}"
         self._clock = clock
+        self._patience = patience
         self._client = client
         self._pool: HTTPConnectionPool | None = None
+        self._reactor: Any = None
 
     def open(self) -> None:
         """Questions may be asked from now on."""
@@ -174,6 +177,7 @@ class Couch:
             # Whoever imports this module must still be free to choose the reactor.
             from twisted.internet import reactor
 
+            self._reactor = reactor
             self._pool = HTTPConnectionPool(reactor)
             self._pool.maxPersistentPerHost = _CONNECTIONS
             self._pool.cachedConnectionTimeout = _IDLE
@@ -183,6 +187,8 @@ class Couch:
         """Close the connections that are kept for the next question."""
         if self._pool is not None:
             pool, self._pool, self._client = self._pool, None, None
+            # The pool gets the connection of the last answer back only after that was told.
+            await deferLater(self._reactor, 0)
             await pool.closeCachedConnections()
 
     async def information(self) -> Information:
@@ -192,7 +198,7 @@ class Couch:
     async def create(self) -> None:
         """Make the database, or find that another process was faster."""
         try:
-            await self._ask("PUT", "", patience=PATIENCE_TO_WRITE)
+            await self._ask("PUT", "")
         except Denied as no:
             if no.status != 412:
                 raise
@@ -255,29 +261,27 @@ class Couch:
 
     async def write(self, documents: Sequence[Document]) -> list[Row]:
         """Write at most `AT_ONCE` documents; what each of them came to, in no order that counts."""
-        answer = await self._ask("POST", "/_bulk_docs", body={"docs": documents}, patience=PATIENCE_TO_WRITE)
+        answer = await self._ask("POST", "/_bulk_docs", body={"docs": documents})
         return _understood(answer, list[Row])
 
     async def purge(self, documents: Sequence[Document]) -> set[str]:
         """Take at most `PURGED_AT_ONCE` documents out with their ids; returns the ids of those that are out."""
         body = {each.id: [each.rev] for each in documents}
-        answer = await self._ask("POST", "/_purge", body=body, patience=PATIENCE_TO_WRITE)
+        answer = await self._ask("POST", "/_purge", body=body)
         return {key for key, revisions in _understood(answer, _Purged).purged.items() if revisions}
 
     async def compact(self) -> None:
         """Begin to write the database's files anew, without what was deleted; CouchDB goes on with that by itself."""
-        await self._ask("POST", "/_compact", body={}, patience=PATIENCE_TO_WRITE)
+        await self._ask("POST", "/_compact", body={})
 
-    async def _ask(
-        self, method: str, path: str, query: _Query | None = None, body: object = None, patience: float = PATIENCE
-    ) -> bytes:
+    async def _ask(self, method: str, path: str, query: _Query | None = None, body: object = None) -> bytes:
         """The answer's bytes.  Raises `Denied`, or `Unavailable` with a sentence."""
         url = f"{self._url}{path}"
         if query:
             url += "?" + urlencode({key: json.dumps(value) for key, value in query.items()})
         data = None if body is None else msgspec.json.encode(body)
         asked = Deferred.fromCoroutine(self._exchange(method, url, data))
-        late = self._clock.callLater(patience, asked.cancel)
+        late = self._clock.callLater(self._patience, asked.cancel)
         try:
             status, answer = await asked
         except Unavailable:
@@ -321,18 +325,20 @@ class Body(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """More of it."""
-        if self.whole.called:
-            return
-        self._pieces.append(data)
         self._size += len(data)
-        if self._size > LONGEST:
+        if self._size <= LONGEST:
+            self._pieces.append(data)
+        else:
             self._pieces = []
             self._end()
-            self.whole.errback(TooLong(f"An answer of CouchDB has more than {LONGEST} bytes."))
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """That was all, or all that came: what is cut off is no JSON."""
-        if not self.whole.called:
+        if self.whole.called:
+            return
+        if self._size > LONGEST:
+            self.whole.errback(TooLong(f"An answer of CouchDB has more than {LONGEST} bytes."))
+        else:
             self.whole.callback(b"".join(self._pieces))
 
     def _end(self) -> None:

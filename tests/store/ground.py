@@ -1,4 +1,4 @@
-"""What every SQL store does beside the contract, whichever database it is over."""
+"""What the stores of databases do beside the contract, and the SQL store whichever database it is over."""
 
 from __future__ import annotations
 
@@ -27,7 +27,64 @@ from meet.store.tables import ENTRIES, METADATA, ROOMS
 from tests.contracts.store import START, StoreContract, forgotten, opened, pieces, record, said
 
 
-class SqlContract(StoreContract):
+class SharedContract(StoreContract):
+    """Over a place that several processes may use at once."""
+
+    async def refused(self, words):
+        with pytest.raises(ValueError, match=words) as caught:
+            await self.make(Clock()).start()
+        assert "\n" not in str(caught.value)
+
+    async def test_two_that_record_side_by_side_leave_what_each_was_told(self):
+        stores = [await self.started(), await self.started()]
+        await stores[0].record([opened()])
+        for turn in range(6):
+            batch = [said(2 + turn * 20 + number, f"line {number}") for number in range(20)]
+            room = f"room{turn}"
+            await gatherResults(
+                [
+                    stores[0].record([*batch, opened(room=room), said(2, "goes", room=room)]),
+                    stores[1].record([*reversed(batch), opened(room=room), forgotten(3, room=room)]),
+                ]
+            )
+        assert len(await self.all_of(stores[0])) == 120
+        assert list(await stores[1].living()) == [("algebra", "k3q")]
+        for turn in range(6):
+            assert await self.all_of(stores[0], f"room{turn}") == []
+
+
+class ServedContract(SharedContract):
+    """Over a `tests.servers.database.Database` that is ``server``."""
+
+    def break_it(self):
+        self.server.stop()
+        return self.server.start
+
+    async def test_who_reads_from_a_server_that_stands_still_is_told_in_time(self):
+        clock = Clock()
+        clock.advance(START)
+        store = await self.started(clock)
+        await store.record([opened(), said(2, "before")])
+        with self.server.frozen():
+            recorded = store.record([said(3, "after")])
+            asked = store.history("algebra", Position("k3q", 9), 5)
+            clock.advance(10)
+            with pytest.raises(Unavailable, match="does not answer"):
+                await asked
+            assert not recorded.called
+        await recorded
+        assert await self.all_of(store) == pieces(said(2, "before"), said(3, "after"))
+
+    async def test_a_server_that_is_away_at_the_start_is_unavailable(self):
+        mend = self.break_it()
+        try:
+            with pytest.raises(Unavailable):
+                await self.make(Clock()).start()
+        finally:
+            mend()
+
+
+class SqlContract(SharedContract):
     """``url`` names an empty database; ``data`` is the folder that a file without a name is in."""
 
     url: str
@@ -130,30 +187,8 @@ class SqlContract(StoreContract):
         with self.connected() as connection:
             assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
 
-    async def refused(self, words):
-        with pytest.raises(ValueError, match=words) as caught:
-            await self.make(Clock()).start()
-        assert "\n" not in str(caught.value)
 
-    async def test_two_that_record_side_by_side_leave_what_each_was_told(self):
-        stores = [await self.started(), await self.started()]
-        await stores[0].record([opened()])
-        for turn in range(6):
-            batch = [said(2 + turn * 20 + number, f"line {number}") for number in range(20)]
-            room = f"room{turn}"
-            await gatherResults(
-                [
-                    stores[0].record([*batch, opened(room=room), said(2, "goes", room=room)]),
-                    stores[1].record([*reversed(batch), opened(room=room), forgotten(3, room=room)]),
-                ]
-            )
-        assert len(await self.all_of(stores[0])) == 120
-        assert list(await stores[1].living()) == [("algebra", "k3q")]
-        for turn in range(6):
-            assert await self.all_of(stores[0], f"room{turn}") == []
-
-
-class ServerContract(SqlContract):
+class ServerContract(ServedContract, SqlContract):
     """Over a database of its own of ``server_class``, a `tests.servers.database.Database`."""
 
     def setUp(self):
@@ -171,10 +206,6 @@ class ServerContract(SqlContract):
         self.database = self.server.new()
         self.addCleanup(self.server.drop, self.database)
         self.url = self.server.url(self.database)
-
-    def break_it(self):
-        self.server.stop()
-        return self.server.start
 
     def test_many_processes_may_make_a_new_archive_at_once(self):
         self.fresh()
@@ -208,29 +239,6 @@ class ServerContract(SqlContract):
         assert len(held) in (0, len(lines))
         await store.record(lines)
         assert await self.all_of(store) == pieces(said(2, "before"), *lines)
-
-    async def test_who_reads_from_a_server_that_stands_still_is_told_in_time(self):
-        clock = Clock()
-        clock.advance(START)
-        store = await self.started(clock)
-        await store.record([opened(), said(2, "before")])
-        with self.server.frozen():
-            recorded = store.record([said(3, "after")])
-            asked = store.history("algebra", Position("k3q", 9), 5)
-            clock.advance(10)
-            with pytest.raises(Unavailable, match="does not answer"):
-                await asked
-            assert not recorded.called
-        await recorded
-        assert await self.all_of(store) == pieces(said(2, "before"), said(3, "after"))
-
-    async def test_a_server_that_is_away_at_the_start_is_unavailable(self):
-        mend = self.break_it()
-        try:
-            with pytest.raises(Unavailable):
-                await self.make(Clock()).start()
-        finally:
-            mend()
 
     async def test_tables_of_somebody_else_are_left_alone(self):
         self.fresh()
