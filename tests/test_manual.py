@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
+import meet.store
 from meet.broker.folder import FILE, LOCK
 from meet.command import CommandOptions
 from meet.configuration import OPTIONS
@@ -18,8 +19,10 @@ from meet.interfaces import IBroker, IMeasured
 from meet.limits import Limits, limit_name
 from meet.metrics import Metrics
 from meet.options import MeetOptions
+from meet.store import _DIALECTS
 from tests.flow import Flow
 
+HOUSE = Path(meet.store.__file__).parent
 MANUAL = (Path(__file__).parent.parent / "docs" / "manual.md").read_text("utf-8")
 
 
@@ -43,6 +46,12 @@ class Manual(SynchronousTestCase):
             ]
             for option in OPTIONS
         ]
+
+    def test_every_store_is_there(self) -> None:
+        modules = {path.stem for path in HOUSE.glob("*.py") if "\ndef make_store(" in path.read_text("utf-8")}
+        words = modules - {"sql"} | set(_DIALECTS)
+        table = MANUAL.split("\n| store | what it is |\n")[1].split("\n\n")[0]
+        assert not [word for word in words if f"`{word}:" not in table]
 
     def test_every_option_of_the_command_line_is_there(self) -> None:
         for name in MeetOptions().longOpt:
