@@ -6,7 +6,8 @@ What stands in the documents is said in ``documents``, how entries get in, and o
 ``keeping``, and how CouchDB is asked in ``http``.
 
 The law: pages are read by ids, whose order is that of numbers, so that one takes no longer in a
-larger archive.  Views serve what is asked rarely; CouchDB brings them up to date when they are.
+larger archive.  Only where talk is looked for by its time there is a view, which CouchDB brings up to
+date when it is asked.
 
 Plain CouchDB has no index of words: a search reads the talk, newest first, as far as one page of it
 goes (`meet.search.REACH`), five hundred pieces at a time.
@@ -14,6 +15,7 @@ goes (`meet.search.REACH`), five hundred pieces at a time.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +38,7 @@ from meet.wire import decode_event
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
+_ALL = sys.maxsize
 _BETWEEN = 20  # entries that are read beyond those that are missing
 _WAITING_MOST = 1000  # questions; a database this far behind is as good as away
 _OPENED = "opened"
@@ -224,30 +227,28 @@ class CouchStore:
                 low = documents.after(page[-1].id)
         return found[:count]
 
-    async def _logs(self, after: Log, count: int) -> list[Log]:
-        low, high = documents.whole(LOG)
-        if after != ("", ""):
-            low = documents.after(name(LOG, after))
-        return [documents.log_of(each.id) for each in await self._couch.ids(low, high, count)]
-
     async def _living(self) -> list[Log]:
         found: list[Log] = []
-        after = ("", "")
-        while logs := await self._logs(after, AT_ONCE):
-            rows = await self._couch.view_of(ABOUT, map(name_of, logs), documents=False)
-            opened = {documents.log_of(row.id) for row in rows if row.value == _OPENED}
-            found += [log for log in logs if log in opened]
-            after = logs[-1]
+        low, high = documents.whole(ABOUT)
+        while page := await self._couch.read(low, high, AT_ONCE):
+            found += [documents.log_of(each.id) for each in page if each.kind == _OPENED]
+            low = documents.after(page[-1].id)
         return found
 
     async def _rooms(self, after: Log, count: int) -> list[Kept]:
-        logs = await self._logs(after, count)
-        about: dict[Log, dict[int, Event]] = {log: {} for log in logs}
-        for row in await self._couch.view_of(ABOUT, map(name_of, logs), documents=True):
-            if row.doc is not None:
-                theirs = about[documents.log_of(row.id)]
-                theirs[documents.number_of(row.id)] = decode_event(documents.body_of(row.doc))
-        return [summary.kept(*log, (theirs[number] for number in sorted(theirs))) for log, theirs in about.items()]
+        low, high = documents.whole(LOG)
+        if after != ("", ""):
+            low = documents.after(name(LOG, after))
+        logs = [documents.log_of(each.id) for each in await self._couch.ids(low, high, count)]
+        if not logs:
+            return []
+        about: dict[Log, list[Event]] = {log: [] for log in logs}
+        low, high = span(logs[0], what=ABOUT)[0], span(logs[-1], what=ABOUT)[1]
+        for each in await self._couch.read(low, high, _ALL):
+            # Another process may have begun a log among them meanwhile.
+            if (log := documents.log_of(each.id)) in about:
+                about[log].append(decode_event(documents.body_of(each)))
+        return [summary.kept(*log, events) for log, events in about.items()]
 
     async def _memory(self, log: Log, count: int) -> Look:
         newest = await self._before(log, documents.NUMBER_MOST + 1, 1, talk=False)
@@ -255,17 +256,15 @@ class CouchStore:
             return Look(None, None, [], [], 0)
         last = newest[0][0]
         tail = await self._before(log, last.seq + 1, count + 1)
-        rest: list[tuple[Position, bytes]] = []
-        low = 0
-        while rows := await self._couch.view(REST, [name_of(log), low], [name_of(log), {}], AT_ONCE):
-            held = await self._couch.look(row.id for row in rows)
-            rest += [documents.numbered(held[row.id]) for row in rows if row.id in held]
-            low = documents.number_of(rows[-1].id) + 1
-        return summary.memory(last, [each for each in rest if each[0] <= last], tail, count)
+        rest = []
+        for what in (ABOUT, REST):
+            held = await self._couch.read(*span(log, before=last.seq + 1, what=what), _ALL)
+            rest += [documents.numbered(each) for each in held]
+        return summary.memory(last, sorted(rest), tail, count)
 
     async def _since(self, log: Log, at: str, count: int) -> list[tuple[Position, bytes]]:
-        first = await self._couch.view(TIMES, [name_of(log), at], [name_of(log), {}], 1)
-        return [] if not first else await self._after(log, documents.number_of(first[0].id) - 1, count, talk=True)
+        first = await self._couch.first_in_view(TIMES, [name_of(log), at], [name_of(log), {}])
+        return [] if first is None else await self._after(log, documents.number_of(first) - 1, count, talk=True)
 
     async def _search(self, log: Log, before: int, words: str, count: int) -> Found:
         found: list[tuple[Position, bytes]] = []

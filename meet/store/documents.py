@@ -7,6 +7,8 @@ id                           document
 ``log!room!epoch``           there is such a log
 ``entry!room!epoch!number``  an entry: ``body`` is the event as it was numbered, the rest is read out
                              of it; or ``gone``, where that piece of talk was removed
+``about!room!epoch!number``  the same once more, if it is what a list of rooms is made of
+``rest!room!epoch!number``   the same once more, if it is neither that nor talk
 ``grave!room!epoch``         the log was forgotten, ``buried`` seconds since 1970
 ===========================  ====================================================================
 
@@ -15,7 +17,7 @@ often it comes, and so that whatever else was to stand there is noticed by Couch
 have as many digits, so the order of ids is theirs, and a page is one step into it in an archive of any
 size.
 
-What is no talk, and talk by its time, are found by views (`design`), which hold no words.
+Talk by its time is found by a view (`design`), which holds no words.
 """
 
 from __future__ import annotations
@@ -35,16 +37,16 @@ VERSION = 1
 """Of the ids, the fields and the views; a database of another version is left alone."""
 
 MARKER, DESIGN = "meet", "_design/meet"
-LOG, ENTRY, GRAVE = "log", "entry", "grave"
+LOG, ENTRY, ABOUT, REST, GRAVE = "log", "entry", "about", "rest", "grave"
 
-TIMES, ABOUT, REST = "times", "about", "rest"
-"""The views: talk by its time, what a list of rooms is made of, and all that is no talk."""
+TIMES = "times"
+"""The view."""
 
 NUMBER_MOST = 10**18 - 1
 """The greatest number that a position can have."""
 
 _DIGITS = 18
-_ABOUT = sorted(kind.__name__.lower() for kind in (Opened, Retitled, Extended, Closed))
+_ABOUT = {kind.__name__.lower() for kind in (Opened, Retitled, Extended, Closed)}
 # JSON can hold these, and its parsers have had their own mind about them: NUL, and the characters that are none.
 _DOUBTFUL = re.compile(
     "[\x00\ufdd0-\ufdef"
@@ -52,8 +54,8 @@ _DOUBTFUL = re.compile(
     + "]"
 )
 _MAP = """function (doc) {
-  var words = doc._id.split("!"), log = words[1] + "!" + words[2];
-  if (words[0] === "entry" && !doc.gone && %s) emit(%s, %s);
+  var words = doc._id.split("!");
+  if (doc.talk) emit([words[1] + "!" + words[2], doc.at], null);
 }"""
 
 Log = tuple[str, str]
@@ -102,9 +104,9 @@ def name_of(log: Log) -> str:
     return f"{quote(log[0], safe='')}!{quote(log[1], safe='')}"
 
 
-def span(log: Log, after: int = 0, before: int = NUMBER_MOST + 1) -> tuple[str, str]:
+def span(log: Log, after: int = 0, before: int = NUMBER_MOST + 1, what: str = ENTRY) -> tuple[str, str]:
     """The least and the greatest id of an entry numbered between ``after`` and ``before``, both left out."""
-    return name(ENTRY, log, after + 1), name(ENTRY, log, max(before - 1, 0))
+    return name(what, log, after + 1), name(what, log, max(before - 1, 0))
 
 
 def whole(what: str) -> tuple[str, str]:
@@ -168,9 +170,22 @@ def numbered(held: Document) -> tuple[Position, bytes]:
     return Position(log_of(held.id)[1], number_of(held.id)), body_of(held)
 
 
+def once_more(held: Document) -> Document | None:
+    """The second document of an entry that is no talk; None for all others."""
+    if held.talk or held.gone or not held.id.startswith(f"{ENTRY}!"):
+        return None
+    what = ABOUT if held.kind in _ABOUT else REST
+    return msgspec.structs.replace(held, id=name(what, log_of(held.id), number_of(held.id)), rev="")
+
+
 def removed(log: Log, number: int) -> Document:
     """What stands in the place of a piece of talk that was removed."""
     return Document(id=name(ENTRY, log, number), gone=True)
+
+
+def same(one: Document, other: Document) -> bool:
+    """Whether both say the same."""
+    return (one.body, one.base64, one.gone) == (other.body, other.base64, other.gone)
 
 
 def settled(mine: Document, there: Document | None, *, replace: bool) -> Document | None:
@@ -181,9 +196,8 @@ def settled(mine: Document, there: Document | None, *, replace: bool) -> Documen
     """
     if there is None:
         return mine
-    same = (there.body, there.base64, there.gone) == (mine.body, mine.base64, mine.gone)
     stays = (mine.gone and not there.talk) or (mine.talk and there.gone)
-    if same or stays or not (replace or mine.gone):
+    if same(mine, there) or stays or not (replace or mine.gone):
         return None
     return msgspec.structs.replace(mine, rev=there.rev)
 
@@ -194,14 +208,8 @@ def marker() -> Document:
 
 
 def design() -> Document:
-    """The document that has the views.
+    """The document that has the view.
 
-    CouchDB's order of texts in their keys is that of a language, so a log's name is only ever asked for whole.
+    CouchDB's order of texts in its keys is that of a language, so a log's name is only ever asked for whole.
     """
-    is_about = " || ".join(f'doc.kind === "{kind}"' for kind in _ABOUT)
-    views = {
-        TIMES: _MAP % ("doc.talk", "[log, doc.at]", "null"),
-        ABOUT: _MAP % (f"({is_about})", "log", "doc.kind"),
-        REST: _MAP % ("!doc.talk", "[log, parseInt(words[3], 10)]", "null"),
-    }
-    return Document(id=DESIGN, language="javascript", views={each: View(text) for each, text in views.items()})
+    return Document(id=DESIGN, language="javascript", views={TIMES: View(_MAP)})

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -27,7 +27,7 @@ from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
 
 from meet.address import secret
 from meet.errors import Unavailable
-from meet.store.documents import Document, after, before
+from meet.store.documents import DESIGN, Document, after, before
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -53,11 +53,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_$()+-]*\Z")
 _PASSWORD_FILE = "password-file"
 _PORTS = {"couchdb": 5984, "couchdbs": 6984}
 _HINT = "The store's URL looks like couchdb://user:password@host/name."
-_VIEWS = "/_design/meet/_view/"
 _DONE = (200, 201, 202)
 _TRIES = 2
 
-_K = TypeVar("_K")
 _T = TypeVar("_T")
 _Query = Mapping[str, object]
 
@@ -117,16 +115,12 @@ class _Rows(msgspec.Struct):
     rows: list[_Held]
 
 
-class Viewed(msgspec.Struct):
-    """One row of a view: whose it is, the value that the view has for it, and the document if asked for."""
-
+class _Found(msgspec.Struct):
     id: str
-    value: object = None
-    doc: Document | None = None
 
 
 class _View(msgspec.Struct):
-    rows: list[Viewed]
+    rows: list[_Found]
 
 
 class _Purged(msgspec.Struct):
@@ -238,26 +232,24 @@ class Couch:
 
     async def look(self, ids: Iterable[str]) -> dict[str, Document]:
         """Those of ``ids`` that are there."""
+        keys = list(ids)
+        if not keys:
+            return {}
+        try:
+            answer = await self._ask("POST", "/_all_docs", {"include_docs": True}, {"keys": keys})
+        except TooLong:
+            if len(keys) == 1:
+                raise
+            half = len(keys) // 2
+            return await self.look(keys[:half]) | await self.look(keys[half:])
+        held = [row.doc for row in _understood(answer, _Rows).rows if row.doc is not None]
+        return {each.id: each for each in held if not each.deleted}
 
-        async def ask(some: list[str]) -> list[Document]:
-            answer = await self._ask("POST", "/_all_docs", {"include_docs": True}, {"keys": some})
-            return [row.doc for row in _understood(answer, _Rows).rows if row.doc is not None and not row.doc.deleted]
-
-        return {each.id: each for each in await _in_pieces(list(ids), ask)}
-
-    async def view(self, view: str, low: Sequence[object], high: Sequence[object], count: int) -> list[Viewed]:
-        """The first ``count`` rows of ``view`` with keys from ``low`` to ``high``, both included."""
-        query = {"startkey": low, "endkey": high, "limit": count}
-        return _understood(await self._ask("GET", f"{_VIEWS}{view}", query), _View).rows
-
-    async def view_of(self, view: str, keys: Iterable[object], *, documents: bool) -> list[Viewed]:
-        """All rows of ``view`` with one of ``keys``, with their documents if asked for."""
-
-        async def ask(some: list[object]) -> list[Viewed]:
-            answer = await self._ask("POST", f"{_VIEWS}{view}", {"include_docs": documents}, {"keys": some})
-            return _understood(answer, _View).rows
-
-        return await _in_pieces(list(keys), ask)
+    async def first_in_view(self, view: str, low: Sequence[object], high: Sequence[object]) -> str | None:
+        """The id of the document that comes first in ``view`` with a key from ``low`` to ``high``, both included."""
+        query = {"startkey": low, "endkey": high, "limit": 1}
+        rows = _understood(await self._ask("GET", f"/{DESIGN}/_view/{view}", query), _View).rows
+        return rows[0].id if rows else None
 
     async def write(self, documents: Sequence[Document]) -> list[Row]:
         """Write at most `AT_ONCE` documents; what each of them came to, in no order that counts."""
@@ -345,19 +337,6 @@ class Body(Protocol):
         transport: Any = self.transport
         if transport is not None:
             transport.loseConnection()
-
-
-async def _in_pieces(keys: list[_K], ask: Callable[[list[_K]], Awaitable[list[_T]]]) -> list[_T]:
-    """What ``ask`` answers to ``keys``, in as many pieces as its answers are too long for."""
-    if not keys:
-        return []
-    try:
-        return await ask(keys)
-    except TooLong:
-        if len(keys) == 1:
-            raise
-    half = len(keys) // 2
-    return [*await _in_pieces(keys[:half], ask), *await _in_pieces(keys[half:], ask)]
 
 
 def _understood(answer: bytes, shape: type[_T]) -> _T:

@@ -5,6 +5,8 @@ CouchDB has no transactions, so the order of steps is the law:
 * Keeping is idempotent, and a batch of which a kill left a part comes again whole.
 * Everything is written as if nothing were there, which is so nearly always.  What CouchDB calls a
   conflict is looked at, and settled (`meet.store.documents.settled`).
+* The second document of an entry is written after the first, and deleted before another takes the
+  place of the first.
 * A grave is written before its log is deleted, and looked for again after something was written.  So
   of two processes at work the one that comes last sees to it that no word stays.
 * What moves into another log is there before it leaves the former.
@@ -31,16 +33,20 @@ from meet.interfaces import Record
 from meet.moments import DAY, HOUR
 from meet.store import documents
 from meet.store.documents import (
+    ABOUT,
     ENTRY,
     GRAVE,
     LOG,
+    REST,
     Document,
     Log,
     document,
     log_of,
     name,
     number_of,
+    once_more,
     removed,
+    same,
     settled,
     span,
 )
@@ -129,23 +135,38 @@ class Keeping:
     async def _write(self, fresh: Sequence[Document], *, replace: bool) -> None:
         logs = {log_of(each.id) for each in fresh}
         for some in _pieces([*(Document(id=name(LOG, log)) for log in sorted(logs)), *fresh]):
-            await self._write_some(some, replace)
+            stands = await self._write_some(some, replace)
+            await self._write_some([each for each in map(once_more, stands) if each is not None], replace=True)
         for log in await self._graves(logs, self._clock.seconds()):
             # Another process has forgotten it while it was written here.
             await self._wipe(log)
 
-    async def _write_some(self, fresh: Sequence[Document], replace: bool) -> None:
-        waiting = fresh
+    async def _write_some(self, fresh: Sequence[Document], replace: bool) -> list[Document]:
+        """Write ``fresh``; returns those of them that are there now."""
+        waiting = list(fresh)
+        beaten: set[str] = set()
         for _ in range(_TRIES):
-            clashed = await self._written(waiting)
+            clashed = await self._written(waiting) if waiting else set()
             if not clashed:
-                return
+                return [each for each in fresh if each.id not in beaten]
             there = await self._couch.look(clashed)
-            again = [settled(each, there.get(each.id), replace=replace) for each in fresh if each.id in clashed]
-            waiting = [each for each in again if each is not None]
-            if not waiting:
-                return
+            mine = [each for each in waiting if each.id in clashed]
+            waiting = []
+            for each in mine:
+                held = there.get(each.id)
+                settled_as = settled(each, held, replace=replace)
+                if settled_as is not None:
+                    waiting.append(settled_as)
+                elif held is not None and not same(each, held):
+                    beaten.add(each.id)
+            await self._take_back([there[each.id] for each in waiting if each.id in there])
         raise Unavailable("Another program changes the same entries of the archive again and again.")
+
+    async def _take_back(self, held: Iterable[Document]) -> None:
+        """Delete the second documents of entries in whose place others come."""
+        seconds = [each.id for each in map(once_more, held) if each is not None]
+        if there := await self._couch.look(seconds):
+            await self._erase(list(there.values()))
 
     async def _written(self, fresh: Sequence[Document]) -> set[str]:
         """Write ``fresh``; returns the ids of those in whose place another document is already."""
@@ -182,7 +203,8 @@ class Keeping:
 
     async def _wipe(self, log: Log) -> None:
         """Delete all that is kept of ``log``."""
-        for low, high in (span(log), (name(LOG, log), name(LOG, log))):
+        spans = [span(log, what=what) for what in (ENTRY, ABOUT, REST)]
+        for low, high in (*spans, (name(LOG, log), name(LOG, log))):
             while some := await self._couch.ids(low, high, AT_ONCE):
                 await self._erase(some)
 

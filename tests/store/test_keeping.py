@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meet.errors import Unavailable
-from meet.events import Removed
+from meet.events import Noted, Removed, Retitled
 from meet.moments import moment
 from meet.store import http
 from meet.store.http import PATIENCE_TO_WRITE, Address, Couch
@@ -34,7 +34,8 @@ class Forgetting(SynchronousTestCase):
         self.patch(http, "PURGED_AT_ONCE", 2)
         self.keep(opened(), said(2, "one"), said(3, "two"), opened(room="biology"))
         self.keep(forgotten(4))
-        assert self.ids() == ["entry!biology!k3q!000000000000000001", "grave!algebra!k3q", "log!biology!k3q"]
+        ids = ["about!biology!k3q!000000000000000001", "entry!biology!k3q!000000000000000001"]
+        assert self.ids() == [*ids, "grave!algebra!k3q", "log!biology!k3q"]
         assert self.server.deleted == set()
         assert self.server.asked[-1] == "POST /_compact"
 
@@ -75,13 +76,35 @@ class Forgetting(SynchronousTestCase):
         assert [each.split("!")[2] for each in self.ids() if each.startswith("entry!")] == ["new"] * 3
         assert "grave!algebra!k3q" in self.ids()
 
+    def test_state_in_whose_place_something_else_came_is_nowhere_any_more(self):
+        at = moment(START)
+        title = Retitled(at=at, by="a", nick="ann", title="Sums")
+        self.keep(opened(), record(2, title), record(3, Noted(at=at, via="mastodon", text="owlpost")))
+        self.keep(said(2, "hi"), record(3, title))
+        one, two, three = (f"algebra!k3q!{number:018d}" for number in (1, 2, 3))
+        there = [f"about!{one}", f"about!{three}", *(f"entry!{each}" for each in (one, two, three))]
+        assert self.ids() == [*there, "log!algebra!k3q"]
+        assert "owlpost" not in str(self.server.documents)
+        self.keep(said(2, "hi"), record(3, title))
+        assert self.ids() == [*there, "log!algebra!k3q"]
+
+    def test_what_moves_does_not_push_out_what_the_new_log_has_of_its_own(self):
+        title = Retitled(at=moment(START), by="a", nick="ann", title="Sums")
+        self.keep(opened(), record(2, title))
+        self.keep(said(2, "own", epoch="new"), renewed(3))
+        entries = {key: held["kind"] for key, held in self.server.documents.items() if key.startswith("entry!")}
+        assert list(entries.values()).count("said") == 1
+        assert sorted(entries.values()) == ["opened", "renewed", "said"]
+        about = [key for key in self.ids() if key.startswith("about!")]
+        assert about == ["about!algebra!new!000000000000000001"]
+
     def test_a_refusal_of_the_server_is_unavailable_and_nothing_is_skipped(self):
         self.server.refusals["/_bulk_docs"] = 507
         with pytest.raises(Unavailable, match=r"CouchDB answers 507: You are not a server admin\.$"):
             self.keep(opened())
         del self.server.refusals["/_bulk_docs"]
         self.keep(opened())
-        assert len(self.ids()) == 2
+        assert len(self.ids()) == 3
 
     def test_old_graves_are_gone_once_an_hour_is_over(self):
         self.keep(opened(), forgotten(2))
