@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from meet.limits import Limits
 from meet.store import store_for
 from tests.contracts.store import opened, said
+from tests.servers.couchdb import Couchdb
 
 
 class Commands(TestCase):
@@ -40,6 +41,9 @@ class Commands(TestCase):
 
     async def test_an_archive_goes_to_another_store_by_a_file_or_a_pipe(self):
         await self.fill("one", opened(), said(2, "Grüße 🦉"), opened(room="botany"))
+        couchdb = Couchdb.shared()
+        third = couchdb.url(database := couchdb.new())
+        self.addCleanup(couchdb.drop, database)
         file = self.folder / "archive.jsonl"
         code, out, err = await self.meet("export", "--store", self.url("one"), "--to", str(file))
         assert (code, out, err) == (0, b"", "3 entries were exported.\n")
@@ -49,13 +53,15 @@ class Commands(TestCase):
         told = await gatherResults(
             [
                 self.later("import", "--store", self.url("two"), str(file)),
-                self.later("import", "--store", self.url("three"), "-", given=piped),
+                self.later("import", "--store", third, "-", given=piped),
             ]
         )
         assert told == [(0, b"3 entries were imported.\n", "")] * 2
-        for other in ("two", "three"):
-            told = await self.meet("compare", "--store", self.url("one"), self.url(other))
+        for other in (self.url("two"), third):
+            told = await self.meet("compare", "--store", self.url("one"), other)
             assert told == (0, b"Both hold the same: 3 entries.\n", "")
+        _, again, _ = await self.meet("export", "--store", third)
+        assert again == piped
 
     def later(self, *words, **how):
         return Deferred.fromCoroutine(self.meet(*words, **how))

@@ -76,6 +76,7 @@ class Keeping:
         self._couch = couch
         self._clock = clock
         self._swept = -float("inf")
+        self._untidy = False
         self._purges = True
         self._again: IDelayedCall | None = None
 
@@ -89,36 +90,32 @@ class Keeping:
         """Keep ``records``, and forget what they say is to be forgotten; ``now`` is in seconds since 1970."""
         graves = await self._graves({_log(record) for record in records}, now)
         waiting: list[Record] = []
-        tidy = False
         for record in records:
             log, event = _log(record), decode_event(record.body)
             if isinstance(event, Forgotten):
                 waiting = [each for each in waiting if _log(each) != log]
                 await self._bury(log, now)
                 graves.add(log)
-                tidy = True
             elif log in graves or isinstance(event, Presence):
                 continue
             else:
                 waiting.append(record)
             if isinstance(event, Removed) and event.number < record.position.seq:
-                tidy = True
+                self._untidy = True
             if isinstance(event, Renewed):
                 await self._put(waiting)
                 waiting = []
                 for former in sorted({event.was, *event.before} - {log[1]}):
                     await self._move((log[0], former), log, now)
                     graves.add((log[0], former))
-                tidy = True
         await self._put(waiting)
         await self._sweep(now)
-        if tidy:
-            await self._compact()
+        await self._tidy()
 
     async def forget(self, log: Log, now: float) -> None:
         """Delete all that is kept of ``log``, and keep nothing more of it."""
         await self._bury(log, now)
-        await self._compact()
+        await self._tidy()
 
     # What comes.
 
@@ -203,6 +200,7 @@ class Keeping:
 
     async def _wipe(self, log: Log) -> None:
         """Delete all that is kept of ``log``."""
+        self._untidy = True
         spans = [span(log, what=what) for what in (ENTRY, ABOUT, REST)]
         for low, high in (*spans, (name(LOG, log), name(LOG, log))):
             while some := await self._couch.ids(low, high, AT_ONCE):
@@ -239,6 +237,12 @@ class Keeping:
             if old:
                 await self._erase(old)
             low = documents.after(page[-1].id)
+
+    async def _tidy(self) -> None:
+        """Have the files written anew, if something was deleted of which words may be left."""
+        if self._untidy:
+            await self._compact()
+            self._untidy = False
 
     async def _compact(self) -> None:
         try:
