@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
 from tests.servers.cluster import Cluster
+from tests.servers.database import one_at_a_time
 from tests.servers.nginx import Nginx
-from tests.servers.program import free_port, program
+from tests.servers.program import PATIENCE, free_port, program
 from tests.servers.redis import Redis, RedisError
 from tests.servers.sentinel import Sentinels
 
@@ -18,6 +21,22 @@ from tests.servers.sentinel import Sentinels
 def test_a_missing_program_is_named_with_its_package() -> None:
     with pytest.raises(AssertionError, match="needs no-such-program: apt-get install no-such-package"):
         program("no-such-program", "no-such-package")
+
+
+def test_what_is_done_one_at_a_time_is() -> None:
+    inside: list[int] = []
+    together = Barrier(4)
+
+    def work(number: int) -> None:
+        together.wait(PATIENCE)
+        for _ in range(50):
+            with one_at_a_time("test"):
+                inside.append(number)
+                assert inside == [number]
+                inside.clear()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
 
 
 def test_an_aof_outlives_a_kill_and_an_emptied_redis_knows_nothing() -> None:
