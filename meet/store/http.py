@@ -5,7 +5,7 @@ says no to is `Denied`, which is `Unavailable` to whoever does not look closer. 
 sentence.
 
 Everything that is asked here may be asked twice, so a connection that the server closed while nothing
-was on it costs nothing but a second try.
+was on it costs nothing but another try.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _PASSWORD_FILE = "password-file"
 _PORTS = {"couchdb": 5984, "couchdbs": 6984}
 _HINT = "The store's URL looks like couchdb://user:password@host/name."
 _DONE = (200, 201, 202)
-_TRIES = 2
+_TRIES = 1 + _CONNECTIONS  # the server may have closed each that was kept
 
 _T = TypeVar("_T")
 _Query = Mapping[str, object]

@@ -121,16 +121,16 @@ class OverASocket(TestCase):
         return couch
 
     async def test_a_connection_that_was_closed_meanwhile_is_tried_again(self):
-        couch = await self.begin(answer({}), None, answer([{"id": "a", "ok": True}]))
+        couch = await self.begin(answer({}), None, None, answer([{"id": "a", "ok": True}]))
         await couch.information()
         (row,) = await couch.write([Document(id="a")])
-        assert (row.id, self.factory.asked) == ("a", 3)
+        assert (row.id, self.factory.asked) == ("a", 4)
 
     async def test_one_that_is_closed_each_time_is_unavailable(self):
-        couch = await self.begin(None, None, None, None)
+        couch = await self.begin(*[None] * 9)
         with pytest.raises(Unavailable, match="cannot be reached"):
             await couch.write([Document(id="a")])
-        assert self.factory.asked == 2
+        assert self.factory.asked == 5
 
     async def test_who_says_nothing_is_hung_up_on_in_time(self):
         couch = await self.begin("")
