@@ -9,6 +9,8 @@ CouchDB has no transactions, so the order of steps is the law:
   place of the first.
 * A grave is written before its log is deleted, and looked for again after something was written.  So
   of two processes at work the one that comes last sees to it that no word stays.
+* Words that expire go after what says so was written, and are looked at again after they were: of two
+  processes here, too, the one that comes last sees to it.
 * What moves into another log is there before it leaves the former.
 
 CouchDB's files only grow until it writes them anew: after something was forgotten or removed it is
@@ -28,7 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from meet.errors import Unavailable
-from meet.events import Forgotten, Presence, Removed, Renewed
+from meet.events import Expired, Forgotten, Presence, Removed, Renewed
 from meet.interfaces import Record
 from meet.moments import DAY, HOUR
 from meet.store import documents
@@ -51,7 +53,7 @@ from meet.store.documents import (
     span,
 )
 from meet.store.http import AT_ONCE, PURGED_AT_ONCE, Couch, Denied
-from meet.wire import decode_event
+from meet.wire import bare, decode_event, expires
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -64,6 +66,7 @@ COMPACT_AGAIN = 60.0
 
 _CHARACTERS_AT_ONCE = 4_000_000  # CouchDB takes far more, what is in front of it may not
 _TRIES = 20  # to write what another process writes at the same time
+_EXPIRED = Expired.__name__.lower()
 _NO_PURGE = (400, 401, 403, 404, 405, 415, 501)
 
 
@@ -90,6 +93,7 @@ class Keeping:
         """Keep ``records``, and forget what they say is to be forgotten; ``now`` is in seconds since 1970."""
         graves = await self._graves({_log(record) for record in records}, now)
         waiting: list[Record] = []
+        expiring: dict[Log, int] = {}
         for record in records:
             log, event = _log(record), decode_event(record.body)
             if isinstance(event, Forgotten):
@@ -100,8 +104,13 @@ class Keeping:
                 continue
             else:
                 waiting.append(record)
-            if isinstance(event, Removed) and event.number < record.position.seq:
+            seq = record.position.seq
+            if isinstance(event, Removed) and event.number < seq:
                 self._untidy = True
+            if isinstance(event, Expired | Renewed):
+                expiring[log] = 0
+            elif expires(record.body):
+                expiring[log] = min(expiring.get(log, seq), seq)
             if isinstance(event, Renewed):
                 await self._put(waiting)
                 waiting = []
@@ -109,6 +118,9 @@ class Keeping:
                     await self._move((log[0], former), log, now)
                     graves.add((log[0], former))
         await self._put(waiting)
+        for log, since in expiring.items():
+            if log not in graves:
+                await self._expire(log, since)
         await self._sweep(now)
         await self._tidy()
 
@@ -186,6 +198,30 @@ class Keeping:
             await self._write(moved, replace=False)
             low = documents.after(page[-1].id)
         await self._bury(former, now)
+
+    async def _expire(self, log: Log, since: int) -> None:
+        """Let words numbered ``since`` or above go that have expired; they may have come after that was said."""
+        until = await self._expired(log)
+        if not until:
+            return
+        low, high = span(log, since - 1)
+        while page := await self._couch.read(low, high, AT_ONCE):
+            there = [documents.numbered(each) for each in page if each.talk]
+            left = [(place, rest) for place, body in there if (rest := bare(body, until)) != body]
+            if left:
+                self._untidy = True
+                await self._write([document(Record(log[0], *each)) for each in left], replace=True)
+            low = documents.after(page[-1].id)
+
+    async def _expired(self, log: Log) -> str:
+        """The moment until which words have expired in ``log``; empty if none have.  The newest says so for all."""
+        low, high = span(log, what=REST)
+        while page := await self._couch.read(low, high, AT_ONCE, newest=True):
+            for each in page:
+                if each.kind == _EXPIRED and isinstance(event := decode_event(documents.body_of(each)), Expired):
+                    return event.until
+            high = documents.before(page[-1].id)
+        return ""
 
     async def _bury(self, log: Log, now: float) -> None:
         key = name(GRAVE, log)

@@ -64,8 +64,11 @@ class CouchDb(Resource):
         }[f"{method} {path}"]
         return json.dumps(answer()).encode()
 
-    def _range(self, startkey: str, endkey: str, limit: int, include_docs: bool = False) -> dict[str, Any]:
-        keys = [key for key in sorted(self.documents) if startkey <= key <= endkey]
+    def _range(
+        self, startkey: str, endkey: str, limit: int, include_docs: bool = False, descending: bool = False
+    ) -> dict[str, Any]:
+        low, high = (endkey, startkey) if descending else (startkey, endkey)
+        keys = [key for key in sorted(self.documents, reverse=descending) if low <= key <= high]
         return {"rows": [self._row(key) for key in keys[:limit]]}
 
     def _row(self, key: str) -> dict[str, Any]:
