@@ -74,6 +74,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("serve", "", "the doors that this process serves: any of web, irc and line, with commas"),
     Option("record", "", "this process keeps the archive", switch=True),
     Option("recorder", "recorder", "the name under which the broker keeps the journal for this archive"),
+    Option("archive", "", "where other processes read the archive of this one: a Twisted endpoint; empty for nowhere"),
     Option("reap", "", "this process ends rooms and deletes them", switch=True),
     Option("follow", "", "what this process follows outside: any of twitter, mastodon, bluesky, with commas"),
     Option("health", HEALTH, "where health and metrics are told: a port, or a Twisted endpoint; empty for nowhere"),
@@ -106,6 +107,7 @@ class Configuration:
     serve: tuple[str, ...]
     record: bool
     recorder: str
+    archive: str
     reap: bool
     follow: tuple[str, ...]
     health: str
@@ -174,6 +176,7 @@ def configure(
         serve=serve,
         record=record,
         recorder=_recorder(chosen["recorder"]),
+        archive=_archive(chosen, record),
         reap=reap,
         follow=follow,
         health=chosen["health"],
@@ -194,6 +197,21 @@ def _recorder(name: str) -> str:
     if name == "reaper":
         raise ValueError("The option recorder cannot be reaper: by that name the ends of rooms are heard.")
     return name
+
+
+def _archive(chosen: Mapping[str, str], record: bool) -> str:
+    """Where others read the archive that this process records, after a look at whether it can record it."""
+    if record and chosen["store"].partition(":")[0] == "process":
+        raise ValueError("The option store names the archive of another process, in which this one cannot record.")
+    where = chosen["archive"]
+    if where and not record:
+        raise ValueError("The option archive is for a process that records: give it record too.")
+    if where.isdigit():
+        raise ValueError(
+            "The option archive takes an endpoint such as unix:/run/meet/archive.sock:mode=600, not a bare port, "
+            "which everybody could reach."
+        )
+    return where
 
 
 def _toml(text: str) -> dict[str, Any]:

@@ -49,6 +49,7 @@ from meet.restorer import Restorer
 from meet.rollcall import RollCall
 from meet.sessions import Sessions
 from meet.store import store_for
+from meet.store.readers import Readers
 from meet.version import VERSION
 
 __all__ = ["MeetService", "Options", "makeService"]
@@ -157,6 +158,8 @@ class MeetService(Service):
         self.monitoring = Monitoring(self.health, metrics.text, reactor)
         self.entrances = [Entrance(door, where, reactor) for door, where in configuration.doors.items()]
         self.side_entrance = Entrance("health", configuration.health, reactor) if configuration.health else None
+        self.readers = Readers(self.store)
+        self.archive_entrance = Entrance("archive", configuration.archive, reactor) if configuration.archive else None
         self.gateways: list[Gateway] = []
         self.opened = Deferred()
         self.leave: Callable[[int, bool], None] = _stay
@@ -176,6 +179,8 @@ class MeetService(Service):
         """Take the ports, while there may be rights for them that end with the next step.  Raises `CannotStart`."""
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         self._binding = [_at_once(entrance.bind()) for entrance in self.entrances]
+        if self.archive_entrance is not None:
+            self._binding.append(_at_once(self.archive_entrance.bind()))
         if self.side_entrance is not None:
             self._binding.append(_at_once(self.side_entrance.bind().addErrback(self._without_health)))
 
@@ -211,6 +216,8 @@ class MeetService(Service):
             follower.startService()
         self.roll_call.startService()
         await gatherResults(self._binding, consumeErrors=True)
+        if self.archive_entrance is not None:
+            self.archive_entrance.open(self.readers)
         if self.entrances:
             await self._serve()
         tried = self.health.begin()
@@ -255,6 +262,8 @@ class MeetService(Service):
         yield from (f"{entrance.door} {entrance.place}" for entrance in self.entrances)
         if not self.entrances or not (self._configuration.record and self._configuration.reap):
             yield from (role for role in ("record", "reap") if getattr(self._configuration, role))
+        if self.archive_entrance is not None:
+            yield f"archive {self.archive_entrance.place}"
         yield from (f"follow {follower.name}" for follower in self.followers)
         if self.side_entrance is not None:
             yield f"health {self.side_entrance.place}"
@@ -296,6 +305,8 @@ class MeetService(Service):
             [("The store", _CLOSING, self.store.stop)],
             [("The broker", _CLOSING, self.broker.stop)],
         ]
+        if self.archive_entrance is not None:
+            stages[0].append(("The archive's port", _PORTS, self.archive_entrance.close))
         if self.side_entrance is not None:
             # The last, so that it tells to the end how it goes.
             stages.append([("Health", _CLOSING, self.side_entrance.close)])
@@ -323,6 +334,7 @@ class MeetService(Service):
         return Deferred.fromCoroutine(self._close()).addCallback(self._ended)
 
     def _ended(self, in_time: bool) -> None:
+        self.readers.cut()
         self.monitoring.cut()
         self.log.info("Meet has ended.")
         self.leave(1 if self._failed else 0, in_time)

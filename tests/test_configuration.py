@@ -96,6 +96,27 @@ class Roles(SynchronousTestCase):
         assert self.roles({"serve": ""}, environment={"MEET_RECORD": ""}) == (["http", "irc", "line"], True, True)
 
 
+class Archives(SynchronousTestCase):
+    def test_the_process_that_records_says_where_others_read_its_archive(self) -> None:
+        assert configure({"archive": "unix:/run/meet/archive.sock"}).archive == "unix:/run/meet/archive.sock"
+        assert configure({"record": "1", "archive": "unix:/a"}).archive == "unix:/a"
+        assert configure({"serve": "web", "store": "process:unix:/a"}).store == "process:unix:/a"
+
+    def test_a_process_that_does_not_record_has_no_archive_for_others(self) -> None:
+        for options in ({"serve": "web", "archive": "unix:/a"}, {"reap": "1", "archive": "unix:/a"}):
+            with pytest.raises(ValueError, match=r"for a process that records.*\.\Z"):
+                configure(options)
+
+    def test_the_archive_of_another_process_is_recorded_by_that_one(self) -> None:
+        for options in ({}, {"record": "1"}):
+            with pytest.raises(ValueError, match=r"archive of another process.*\.\Z"):
+                configure({"store": "process:unix:/a", **options})
+
+    def test_a_bare_port_would_let_everybody_in(self) -> None:
+        with pytest.raises(ValueError, match=r"not a bare port.*\.\Z"):
+            configure({"archive": "8090"})
+
+
 class Paths(SynchronousTestCase):
     def test_the_path_stands_in_the_public_address_too(self) -> None:
         for options in (

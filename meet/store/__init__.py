@@ -14,6 +14,9 @@ module         what it is
 ``http``       how CouchDB is asked
 ``lines``      `meet.interfaces.IStore` as files of JSON lines, without a database
 ``shelf``      one log in such files
+``process``    `meet.interfaces.IStore` in another process, which has the archive
+``readers``    the door for such processes
+``questions``  what passes between them
 ``kinds``      what kind an entry is of
 ``summary``    what the entries of a log come to
 ``thread``     where a store does what would block
@@ -29,6 +32,7 @@ a store of your own is one file with a ``make_store``, named with its dots::
     --store lines:               files of JSON lines in data/archive
     --store postgresql://…       a server (mysql:// and mariadb:// likewise)
     --store couchdb://…          a server (couchdbs:// by TLS)
+    --store process:unix:…       the archive of another process
     --store school.archive:…     make_store of the module school.archive
 """
 
