@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
+from twisted.internet.task import deferLater
 from twisted.python.usage import UsageError
 
 from meet import carrying
@@ -28,6 +29,8 @@ from meet.options import Configured, parameters
 from meet.store import store_for
 
 _STEP = 10_000
+_SETTLING = 3.0
+"""Seconds within which what is recorded in one of two archives while people talk is in the other too."""
 _SHOWN = 20
 """Logs that differ and are told one by one."""
 
@@ -108,7 +111,9 @@ class CompareOptions(Archiving):
         """Hold them beside each other; raises `SystemExit` with what differs."""
         async with Opened(store_at(self.configuration, self.other, reactor)) as other:
             with _progress("compared") as progress:
-                same, differences = await carrying.compare(store, other, progress)
+                same, differences = await carrying.compare(
+                    store, other, progress, lambda: deferLater(reactor, _SETTLING, lambda: None)
+                )
         if not differences:
             return f"Both hold the same: {same} entries."
         lines = [

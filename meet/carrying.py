@@ -6,7 +6,7 @@ recorded meanwhile reaches the other store by its own recorder, and what comes t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 from meet.export import Reading, Writing
@@ -16,6 +16,8 @@ from meet.wire import bare
 _ROOMS = 100
 _ENTRIES = 1000
 _BATCH_BYTES = 4_000_000
+_UNSETTLED_MOST = 10_000
+"""Entries of a log that are looked at once more: minutes of the busiest talk; where more differ, not only talk does."""
 
 Progress = Callable[[int], None]
 """Told how many entries were dealt with until now."""
@@ -103,31 +105,86 @@ def check(lines: Iterable[bytes]) -> int:
     return reading.entries
 
 
-async def compare(first: IStore, second: IStore, progress: Progress) -> tuple[int, list[Difference]]:
-    """How many entries are the same in both stores, and the logs that differ, in order."""
+async def compare(
+    first: IStore, second: IStore, progress: Progress, settle: Callable[[], Awaitable[None]] | None = None
+) -> tuple[int, list[Difference]]:
+    """How many entries are the same in both stores, and the logs that differ, in order.
+
+    ``settle``, if given, comes back once what is recorded in one while people talk is in the other too:
+    what differed is looked at once more then, as one may only have been the first to record it.
+    """
     same = 0
     differences: list[Difference] = []
+    unsettled: dict[tuple[str, str], list[int]] = {}
     async for room, epoch in _merged(logs(first), logs(second)):
         missing = more = other = 0
-        mine, theirs = records(first, room, epoch), records(second, room, epoch)
-        left, right = await anext(mine, None), await anext(theirs, None)
-        while left is not None or right is not None:
-            if right is None or (left is not None and left.position.seq < right.position.seq):
-                missing += 1
-                left = await anext(mine, None)
-            elif left is None or right.position.seq < left.position.seq:
-                more += 1
-                right = await anext(theirs, None)
-            else:
-                # One of them may have been carried, and without the words that must go.
-                alike = left.body == right.body or bare(left.body) == bare(right.body)
-                other += not alike
-                same += alike
-                left, right = await anext(mine, None), await anext(theirs, None)
+        numbers: list[int] = []
+        async for number, left, right in _beside(first, second, room, epoch):
+            if _alike(left, right):
+                same += 1
                 progress(same)
-        if missing or more or other:
+                continue
+            missing += right is None
+            more += left is None
+            other += left is not None and right is not None
+            if len(numbers) <= _UNSETTLED_MOST:
+                numbers.append(number)
+        if numbers:
             differences.append(Difference(room, epoch, missing, more, other))
-    return same, differences
+            unsettled[room, epoch] = numbers
+    if settle is None or not differences:
+        return same, differences
+    await settle()
+    settled: list[Difference] = []
+    for each in differences:
+        found, left_over = await _look_again(first, second, each, unsettled[each.room, each.epoch])
+        same += found
+        settled += left_over
+    return same, settled
+
+
+async def _look_again(
+    first: IStore, second: IStore, difference: Difference, numbers: list[int]
+) -> tuple[int, list[Difference]]:
+    """How many of the entries ``numbers`` are the same now, and what still differs; what is gone from both does not."""
+    room, epoch = difference.room, difference.epoch
+    if len(numbers) > _UNSETTLED_MOST:
+        return 0, [difference]
+    same = missing = more = other = 0
+    for number in numbers:
+        left, right = await _one(first, room, epoch, number), await _one(second, room, epoch, number)
+        same += _alike(left, right) and left is not None
+        missing += left is not None and right is None
+        more += left is None and right is not None
+        other += not _alike(left, right) and left is not None and right is not None
+    return same, [Difference(room, epoch, missing, more, other)] if missing or more or other else []
+
+
+def _alike(one: bytes | None, other: bytes | None) -> bool:
+    # One of them may have been carried, and without the words that must go.
+    return one == other or (one is not None and other is not None and bare(one) == bare(other))
+
+
+async def _one(store: IStore, room: str, epoch: str, number: int) -> bytes | None:
+    page = await store.entries(room, epoch, number - 1, 1)
+    return page[0][1] if page and page[0][0].seq == number else None
+
+
+async def _beside(
+    first: IStore, second: IStore, room: str, epoch: str
+) -> AsyncIterator[tuple[int, bytes | None, bytes | None]]:
+    """Every number of one log with its entry in each store, None where it is not."""
+    mine, theirs = records(first, room, epoch), records(second, room, epoch)
+    left, right = await anext(mine, None), await anext(theirs, None)
+    while left is not None or right is not None:
+        number = min(each.position.seq for each in (left, right) if each is not None)
+        here = left.body if left is not None and left.position.seq == number else None
+        there = right.body if right is not None and right.position.seq == number else None
+        yield number, here, there
+        if here is not None:
+            left = await anext(mine, None)
+        if there is not None:
+            right = await anext(theirs, None)
 
 
 async def _merged(

@@ -200,9 +200,6 @@ def _recorder(name: str) -> str:
 
 
 def _archive(chosen: Mapping[str, str], record: bool) -> str:
-    """Where others read the archive that this process records, after a look at whether it can record it."""
-    if record and chosen["store"].partition(":")[0] == "process":
-        raise ValueError("The option store names the archive of another process, in which this one cannot record.")
     where = chosen["archive"]
     if where and not record:
         raise ValueError("The option archive is for a process that records: give it record too.")

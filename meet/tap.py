@@ -126,6 +126,8 @@ class MeetService(Service):
         """Make the parts; raises `ValueError` with one sentence if one of them cannot be what it should."""
         limits = configuration.limits
         data = configuration.data.absolute()
+        if configuration.record and configuration.store.partition(":")[0] == "process":
+            raise ValueError("The option store names the archive of another process, in which this one cannot record.")
         self._reactor = reactor
         self._configuration = configuration
         self.broker = broker_for(configuration.broker, data=data, clock=reactor, random=os.urandom, limits=limits)

@@ -16,7 +16,7 @@ from meet.interfaces import Record
 from meet.limits import Limits
 from meet.moments import moment
 from meet.store import store_for
-from tests.contracts.store import START, opened, post, record, said
+from tests.contracts.store import START, forgotten, opened, post, record, said
 
 
 def quiet(_count: int) -> None:
@@ -92,6 +92,32 @@ class Carrying(TestCase):
             Difference("here", "k3q", 1, 0, 0),
             Difference("there", "k3q", 0, 1, 0),
         ]
+
+    async def test_what_one_was_only_the_first_to_record_is_the_same_when_it_is_looked_at_again(self):
+        first, second = await self.archive(), await self.archive()
+        both = [opened(), said(2, "hi")]
+        await first.record([*both, said(3, "first"), said(5, "both")])
+        await second.record([*both, said(4, "second"), said(5, "BOTH"), opened(room="gone"), opened(room="stays")])
+
+        async def settle():
+            await first.record([said(4, "second")])
+            await second.record([said(3, "first"), forgotten(9, room="gone")])
+
+        same, differences = await carrying.compare(first, second, quiet, settle)
+        assert same == 4
+        assert differences == [Difference("algebra", "k3q", 0, 0, 1), Difference("stays", "k3q", 0, 1, 0)]
+
+    async def test_where_far_too_much_differs_it_is_not_looked_at_again(self):
+        self.patch(carrying, "_UNSETTLED_MOST", 3)
+        first, second = await self.archive(), await self.archive()
+        lines = [said(seq, "hi") for seq in range(2, 6)]
+        await first.record([opened(), *lines])
+        await second.record([opened()])
+
+        async def settle():
+            await second.record(lines)
+
+        assert await carrying.compare(first, second, quiet, settle) == (1, [Difference("algebra", "k3q", 4, 0, 0)])
 
     async def test_an_import_beside_a_recorder_leaves_the_newest_title(self):
         first, second = await self.archive(), await self.archive()

@@ -107,11 +107,6 @@ class Archives(SynchronousTestCase):
             with pytest.raises(ValueError, match=r"for a process that records.*\.\Z"):
                 configure(options)
 
-    def test_the_archive_of_another_process_is_recorded_by_that_one(self) -> None:
-        for options in ({}, {"record": "1"}):
-            with pytest.raises(ValueError, match=r"archive of another process.*\.\Z"):
-                configure({"store": "process:unix:/a", **options})
-
     def test_a_bare_port_would_let_everybody_in(self) -> None:
         with pytest.raises(ValueError, match=r"not a bare port.*\.\Z"):
             configure({"archive": "8090"})

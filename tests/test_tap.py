@@ -154,6 +154,7 @@ class Operator(SynchronousTestCase):
             (["--http", "", "--irc", "", "--line", ""], "door"),
             (["--serve", "ftp"], "serve"),
             (["--http", "reuse:0"], "http"),
+            (["--store", "process:unix:/run/meet/archive.sock"], "in which this one cannot record"),
         ):
             assert word in self.refused(*options)
 

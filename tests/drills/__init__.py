@@ -20,6 +20,7 @@ module         what it is
 ``harm``       what is done to them, one function a drill
 ``outside``    what is done to X, Mastodon and Bluesky, whose stand-ins ``upstream`` holds
 ``hall``       people in a process of their own, who time the echoes of what they say
+``moving``     the archive moves from store to store while fifty people talk
 ``drills``     the list of drills, and how one is run
 ``__main__``   the command
 =============  ==============================================================

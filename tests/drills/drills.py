@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.drills import harm, outside
+from tests.drills.moving import Moving, move_the_archive
 from tests.drills.outside import Listening
 from tests.drills.stage import Alone, Many, Stage
 from tests.drills.verdict import Verdict, table
@@ -75,6 +76,7 @@ DRILLS = (
     Drill("j", harm.stop_reading, Alone),
     Drill("k", harm.fill_the_disk, Alone),
     Drill("l", harm.step_the_clock, Alone),
+    Drill("m", move_the_archive, Moving),
     Drill("o", outside.everything_outside, Listening),
     Drill("o1", outside.stall_upstream, Listening, among_tests=False),
     Drill("o2", outside.cut_upstream, Listening, among_tests=False),

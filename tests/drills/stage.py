@@ -213,7 +213,7 @@ class Stage:
 
     def _newcomers(self) -> list[Ear]:
         """What each process shows to somebody who reads the whole room from its end to its beginning."""
-        if len(self.rows("SELECT DISTINCT epoch FROM entries WHERE room = ?")) > 1:
+        if len(self.epochs()) > 1:
             return []
         return [Ear(f"reader {n}", "web", meet.transcript(ROOM)) for n, meet in enumerate(self.serving, 1)]
 
@@ -230,6 +230,10 @@ class Stage:
             (began[epoch], epoch, seq, nick, text) for epoch, seq, kind, nick, text, _ in rows if kind == "said"
         )
         return [self.line((nick, text)) for _, _, _, nick, text in said]
+
+    def epochs(self) -> list[str]:
+        """The room's logs."""
+        return [epoch for (epoch,) in self.rows("SELECT DISTINCT epoch FROM entries WHERE room = ?")]
 
     def rows(self, query: str) -> list[Any]:
         """What the store has, by a query for the room's name."""
@@ -305,12 +309,9 @@ class Many(Stage):
     def process(self, name: str, *roles: str) -> Meet:
         """One more of them, not started yet."""
         doors = "--serve" in roles
-        options = [
-            "--broker",
-            self.broker,
-            "--store",
-            f"sqlite:///{self.archive}",
-            *roles,
-            *self.options(**self.limits),
-        ]
+        options = ["--broker", self.broker, "--store", self.store(roles), *roles, *self.options(**self.limits)]
         return self.keep(Meet(self.folder / name, *options, web=doors, irc=doors, line=doors))
+
+    def store(self, roles: Sequence[str]) -> str:
+        """The store of a process that does this."""
+        return f"sqlite:///{self.archive}"
