@@ -304,7 +304,7 @@ class MeetService(Service):
                 ("The recorder", _CLOSING, self.recorder.stopService),
                 ("The roll call", _CLOSING, self.roll_call.stopService),
             ],
-            [("The store", _CLOSING, self.store.stop)],
+            [("The store", _CLOSING, self._close_archive)],
             [("The broker", _CLOSING, self.broker.stop)],
         ]
         if self.archive_entrance is not None:
@@ -317,6 +317,11 @@ class MeetService(Service):
             ended = await gatherResults([Deferred.fromCoroutine(self._step(*step)) for step in stage])
             in_time = in_time and all(ended)
         return in_time
+
+    def _close_archive(self) -> Deferred[None]:
+        """End the store; those who read it through this process look for the next one instead of being told no."""
+        self.readers.cut()
+        return self.store.stop()
 
     async def _step(self, what: str, most: float, end: Callable[[], Any]) -> bool:
         try:
@@ -336,7 +341,6 @@ class MeetService(Service):
         return Deferred.fromCoroutine(self._close()).addCallback(self._ended)
 
     def _ended(self, in_time: bool) -> None:
-        self.readers.cut()
         self.monitoring.cut()
         self.log.info("Meet has ended.")
         self.leave(1 if self._failed else 0, in_time)

@@ -12,14 +12,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meet.configuration import configure
+from meet.limits import Limits
+from meet.store import store_for
 from meet.tap import MeetService
 from tests.deploy.ground import fetch
 from tests.servers.program import until
@@ -183,11 +187,39 @@ class Greeted(Protocol):
 class Service(TestCase):
     """The parts, in this process."""
 
-    def service(self) -> MeetService:
+    def service(self, **options: str) -> MeetService:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         doors = {"http": "", "irc": "", "health": "", "line": "tcp:0:interface=127.0.0.1"}
-        return MeetService(configure({**doors, "data": folder.name}), reactor)
+        return MeetService(configure({**doors, "data": folder.name, **options}), reactor)
+
+    async def test_who_reads_the_archive_through_it_never_meets_it_half_closed_and_waits_for_the_next(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        place = f"unix:{folder.name}/archive.sock"
+        there = store_for(f"process:{place}", data=Path("/nowhere"), clock=reactor, limits=Limits())
+        service = self.service(archive=f"{place}:mode=600")
+        service.privilegedStartService()
+        service.startService()
+        await there.start()
+        assert await there.living() == []
+        assert (Path(folder.name) / "archive.sock").stat().st_mode & 0o777 == 0o600
+        asked: list[Deferred[Any]] = []
+        really = service.broker.stop
+
+        def stop_the_broker() -> Deferred[None]:
+            asked.append(there.living())
+            return deferLater(reactor, 0.1, really)
+
+        # Behind the store in the order of ending: whoever asks now would be told that it is closed.
+        self.patch(service.broker, "stop", stop_the_broker)
+        await service.stopService()
+        again = self.service(archive=f"{place}:mode=600")
+        again.privilegedStartService()
+        again.startService()
+        assert await asked[0] == []
+        await there.stop()
+        await again.stopService()
 
     async def test_who_comes_at_the_first_moment_is_greeted_once_all_stands(self) -> None:
         service = self.service()
