@@ -17,6 +17,8 @@ import pytest
 from tests.deploy.ground import BIN, ROOT, Process, fetch, nginx, shipped
 from tests.examples.ground import EXAMPLES, Command, Talk
 from tests.live.browser import Browser
+from tests.live.server import Meet
+from tests.servers.mariadb import Mariadb
 from tests.servers.program import answers, free_port, until
 from tests.servers.redis import Redis
 
@@ -145,11 +147,52 @@ def sign_in(browser: Browser) -> None:
     browser.find("form.open")
 
 
-def test_its_own_tests() -> None:
+def test_on_mariadb_it_keeps_every_line_once_also_when_the_server_and_a_worker_are_killed(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        redis = stack.enter_context(Redis(aof=True))
+        server = stack.enter_context(Mariadb())
+        server.statement("CREATE DATABASE hall CHARACTER SET utf8mb4")
+        meet = Meet(tmp_path / "meet", "--broker", redis.url, "--limit=says-per-participant=0", irc=False, line=False)
+        stack.callback(meet.start().stop)
+        environment = {
+            "PATH": f"{BIN}:/usr/bin:/bin",
+            "PYTHONPATH": f"{ROOT}:{SITE}",
+            "HALL_SECRET": "only for tests",
+            "HALL_BROKER": redis.url,
+            "HALL_DATABASE": server.url("hall"),
+            "HALL_STATIC": str(tmp_path / "static"),
+            "DJANGO_SUPERUSER_PASSWORD": "a long password",
+        }
+        site = Hall(meet.url, free_port(), environment, tmp_path)
+        site.prepare()
+        workers = [site.work(), site.work()]
+        for worker in workers:
+            stack.callback(worker.close)
+        meet.open("botany")
+        talk = Talk(meet.url, "botany", "bob")
+        said = [f"line {number} 🦉" for number in range(60)]
+        for number, text in enumerate(said):
+            talk.say(text)
+            if number == 20:
+                workers[0].kill()
+            if number == 40:
+                server.kill()
+        server.start()
+
+        def lines() -> list[str]:
+            return [text for (text,) in server.statement("SELECT text FROM rasputin_line ORDER BY number", "hall")]
+
+        until(lambda: len(lines()) >= len(said), lambda: f"all to be there: {lines()}\n{workers[1].logged()}", 60)
+        assert lines() == said
+
+
+@pytest.mark.parametrize("server", [None, Mariadb], ids=["sqlite", "mariadb"])
+def test_its_own_tests(server: type[Mariadb] | None) -> None:
+    database = {} if server is None else {"HALL_DATABASE": server.shared().url("hall")}
     ran = subprocess.run(
         ["env", "-u", "DJANGO_SETTINGS_MODULE", sys.executable, "manage.py", "test"],
         cwd=SITE,
-        env={"PYTHONPATH": str(ROOT), "HALL_SECRET": "only for tests"},
+        env={"PYTHONPATH": str(ROOT), "HALL_SECRET": "only for tests", **database},
         capture_output=True,
         text=True,
         timeout=120,

@@ -3,7 +3,7 @@
 ===================  ==================================================================
 ``HALL_SECRET``      a long text that nobody knows
 ``HALL_BROKER``      the Redis that ``twistd meet --broker`` is given
-``HALL_DATABASE``    the file of the site's database
+``HALL_DATABASE``    the file of the site's database, or one of a server: mysql://user@host/name
 ``HALL_STATIC``      the folder from which nginx serves /meet/static/
 ``HALL_HOSTS``       the names under which people ask for the site, with commas
 ===================  ==================================================================
@@ -11,6 +11,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -52,14 +53,32 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("HALL_DATABASE", BASE_DIR / "hall.sqlite3"),
+
+
+def database(where):
+    """The database at ``where``: a file of SQLite, or one of MariaDB or MySQL by its address."""
+    if not where.startswith("mysql://"):
         # A worker and views write side by side.
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL;"},
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL;"}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": where, "OPTIONS": options}
+    import pymysql
+
+    # Django asks for mysqlclient, whose place PyMySQL takes.
+    pymysql.install_as_MySQLdb()
+    address = urlsplit(where)
+    return {
+        "ENGINE": "django.db.backends.mysql",
+        "NAME": address.path.lstrip("/"),
+        "HOST": address.hostname,
+        "PORT": address.port or 3306,
+        "USER": unquote(address.username or ""),
+        "PASSWORD": unquote(address.password or ""),
+        "OPTIONS": {"charset": "utf8mb4"},
+        "TEST": {"CHARSET": "utf8mb4"},
     }
-}
+
+
+DATABASES = {"default": database(os.environ.get("HALL_DATABASE", str(BASE_DIR / "hall.sqlite3")))}
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
