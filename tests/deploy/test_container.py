@@ -166,7 +166,8 @@ def composed(image: Image, folder: Path) -> Iterator[str]:
         for name in ("record", *ports):
             settings = dict(services[name]["environment"])
             settings["MEET_BROKER"] = settings["MEET_BROKER"].replace("redis:6379", redis.address)
-            settings["MEET_STORE"] = settings["MEET_STORE"].replace("/var/lib/meet", str(folder))
+            for place in {"MEET_STORE", "MEET_ARCHIVE"} & set(settings):
+                settings[place] = settings[place].replace("/var/lib/meet", str(folder))
             settings["MEET_TRUST"] += ",127.0.0.1"
             settings |= {"MEET_IRC": f"{free_port()}", "MEET_LINE": f"{free_port()}"}
             if name in ports:

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -77,6 +78,7 @@ class Unit:
         command = dict(sections((DEPLOY / "systemd" / name).read_text())["Service"])["ExecStart"].replace("%i", "1")
         assert "/etc/meet/meet.toml" in command
         command = command.replace("/opt/meet/bin", str(BIN)).replace("/etc/meet/meet.toml", str(folder / "meet.toml"))
+        command = command.replace("/run/meet", str(folder.parent))
         command = re.sub(r"tcp:81\d\d:", f"tcp:{self.health}:", command)
         if "--health" not in command:
             settings = {**settings, "health": f"tcp:{self.health}:interface=127.0.0.1"}
@@ -180,6 +182,10 @@ def test_several_processes_and_one_that_records(started: Callable[..., Unit], tm
         assert recording.sockets == {}
         page(serving.port("http"))
         greeting(serving.port("line"))
+        door = tmp_path / "archive.sock"
+        assert stat.S_ISSOCK(door.stat().st_mode)
+        assert stat.S_IMODE(door.stat().st_mode) == 0o600
+        assert f"unix:{door}" in shlex.join(serving.command)
         assert (serving.stop(), recording.stop()) == (0, 0)
 
 
