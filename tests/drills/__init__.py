@@ -21,6 +21,7 @@ module         what it is
 ``outside``    what is done to X, Mastodon and Bluesky, whose stand-ins ``upstream`` holds
 ``hall``       people in a process of their own, who time the echoes of what they say
 ``moving``     the archive moves from store to store while fifty people talk
+``shadowing``  what production notices of a shadow; a command of its own
 ``drills``     the list of drills, and how one is run
 ``__main__``   the command
 =============  ==============================================================

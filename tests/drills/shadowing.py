@@ -2,8 +2,9 @@
 
 Two processes serve over one Redis, and four people say line after line there: so many without a shadow,
 then with one that does it all again at a candidate, in turns.  For each turn it tells what Redis did for
-a line (``INFO commandstats``) and how long a line took from its author's hand until it came back.  The shadow and the candidate give way to all others (``nice``),
-as they would run on another machine.
+a line (``INFO commandstats``) and how long a line took from its author's hand until it came back.
+
+The shadow and the candidate give way to all others (``nice``): they would run on another machine.
 """
 
 from __future__ import annotations
