@@ -172,7 +172,8 @@ class Removed(Event, frozen=True, kw_only=True):
     """The talk of that ``number`` in this log is to be seen no more, and its words are erased.
 
     ``because`` is ``host``, who then has ``by`` and ``nick``, ``source``: it was deleted where it
-    was written, or ``operator``: whoever runs Meet was asked to (`meet.erasing`).
+    was written, ``operator``: whoever runs Meet was asked to (`meet.erasing`), or ``renewed``: it
+    stands under another number since the broker lost something, which only the journal is told.
     """
 
     number: int

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meet.errors import Stale, Taken
-from meet.events import Position, Removed, Renewed
+from meet.events import Position, Presence, Removed, Renewed
 from meet.limits import Limits
 from meet.look import Look, Numbered, holds, lacking, lineage
 from meet.wire import decode_event, encode
@@ -65,8 +65,8 @@ class Restored:
     """The ledger of a log that goes on from one that has lost entries.
 
     ``records`` are to be journaled in this order: the `meet.events.Renewed`, which is the
-    ledger's newest entry, and behind it those that the former log lacked or had under another
-    number.
+    ledger's newest entry, behind it those that the former log lacked or had under another number,
+    and `meet.events.Removed` for the numbers that nothing has any more.
     """
 
     ledger: Ledger
@@ -195,7 +195,8 @@ class Ledger:
 
         ``renewed`` is the JSON of a `Renewed`; which logs it names is put right here.  Numbers
         stay, but where both sides have an entry of one number: from there on, those that came
-        last get new ones above all others, in their order.
+        last get new ones above all others, in their order.  Under their former numbers they are
+        told to be removed, for an observer may have heard of them.
         """
         look = self.look()
         if known.last is None or holds(look, known):
@@ -217,10 +218,13 @@ class Ledger:
             mine.update((seq, top + each) for each, seq in enumerate(moved, 1))
         else:
             # Numbers of a log that was restored before are given: the latecomers take others.
-            moved = [seq for seq in theirs if seq in mine]
+            moved = [seq for seq in theirs if seq >= clash]
             theirs.update((seq, top + each) for each, seq in enumerate(moved, 1))
+        # Of those who come and go nothing is kept that would stand in place of talk.
+        taken = {mine[row.seq] for row in self.rows if row.key is None or not _is_presence(row.body)}
+        left = sorted(set(moved) - taken - set(theirs.values()))
         ledger = Ledger(epoch, self._limits)
-        ledger.last = ledger.law = top + len(moved) + 1
+        ledger.last = ledger.law = top + len(moved) + len(left) + 1
         ledger.floor = known.floor if known.floor > self.last else self.floor
         theirs_before = (known.last.epoch, *lineage(known))
         former = (self.epoch, *lineage(look)) if self.known else ()
@@ -239,6 +243,7 @@ class Ledger:
             if item.event.once is not None:
                 ledger._marks[item.event.once] = Mark(item.event.once, theirs[item.position.seq], now)
         told = [newest, *sorted((*back, *(row for row in stay if row.seq > top)), key=_number)]
+        told += [Row(top + len(moved) + each, None, None, _left(renewed, seq)) for each, seq in enumerate(left, 1)]
         return Restored(ledger, [(Position(epoch, row.seq), row.body) for row in told])
 
     def next(self) -> Position:
@@ -321,6 +326,14 @@ def _renewed(body: bytes, former: tuple[str, ...]) -> bytes:
     if not isinstance(event, Renewed):
         return body
     return encode(Renewed(at=event.at, was=former[0], before=former[1:_LOGS_NAMED]))
+
+
+def _is_presence(body: bytes) -> bool:
+    return isinstance(decode_event(body), Presence)
+
+
+def _left(renewed: bytes, number: int) -> bytes:
+    return encode(Removed(at=decode_event(renewed).at, number=number, because="renewed"))
 
 
 def _number(row: Row) -> int:

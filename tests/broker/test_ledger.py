@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.broker.ledger import Ledger, Mark, Published, Row
+from meet.broker.ledger import Ledger, Mark, Published, Restored, Row
 from meet.errors import Stale, Taken
-from meet.events import Extended, Joined, Position, Renewed, Retitled, Said
+from meet.events import Extended, Joined, Position, Presence, Removed, Renewed, Retitled, Said
 from meet.limits import Limits
 from meet.look import holds
 from meet.moments import moment
@@ -180,6 +180,65 @@ def said(text: str, at: float, ref: str = "") -> Said:
     return Said(at=moment(at), by="p1", nick="Ann", via="web", text=text, ref=ref)
 
 
+class Archive:
+    """What an observer of the journal keeps of the talk: the last that it was told under each number."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[int, bytes] = {}
+
+    @property
+    def talk(self) -> list[bytes]:
+        """All of it, in the order of the numbers."""
+        return [self._bodies[seq] for seq in sorted(self._bodies)]
+
+    def keep(self, restored: Restored) -> None:
+        """Take what is told of a log that goes on."""
+        for position, body in restored.records:
+            self.take(position.seq, body)
+
+    def take(self, seq: int, body: bytes) -> None:
+        """Take one entry, in place of another of its number."""
+        event = decode_event(body)
+        if isinstance(event, Presence):
+            return
+        self._bodies.pop(event.number if isinstance(event, Removed) else seq, None)
+        if isinstance(event, Said):
+            self._bodies[seq] = body
+
+
+class Talkers:
+    """Let a ledger go on by an entry of any kind, of which ``archive`` is told; the bodies of talk among it."""
+
+    def __init__(self, data: st.DataObject, archive: Archive) -> None:
+        self._data = data
+        self._archive = archive
+        self._numbers = iter(range(1000))
+
+    def __call__(self, ledger: Ledger) -> list[bytes]:
+        """One entry more."""
+        number = next(self._numbers)
+        kind = self._data.draw(st.sampled_from(["talk", "ref", "title", "law", "came"]))
+        event: Any = said(str(number), number, ref=str(number) if kind == "ref" else "")
+        if kind == "title":
+            event = Retitled(at=moment(number), by="p1", nick="Ann", title=str(number))
+        elif kind == "law":
+            event = Extended(at=moment(number), by="p1", nick="Ann", ends=moment(number))
+        elif kind == "came":
+            event = Joined(at=moment(number), by=f"p{number}", nick=f"ann{number}", via="web")
+        body = encode(event)
+        published = ledger.publish(
+            body,
+            0,
+            under=ledger.ruled,
+            key=event.key,
+            ruling=event.ruling,
+            claim=(event.key, event.by) if kind == "came" else None,
+            once=event.once,
+        )
+        self._archive.take(published.position.seq, body)
+        return [body] if event.key is None else []
+
+
 class Losses(SynchronousTestCase):
     """A log goes on, loses its newest entries, goes on otherwise, and gets them back."""
 
@@ -188,30 +247,7 @@ class Losses(SynchronousTestCase):
         self, common: int, lost: int, since: int, data: st.DataObject
     ) -> None:
         limits = Limits().but({"entries-in-tail": 30})
-        numbers = iter(range(1000))
-
-        def go_on(ledger: Ledger) -> list[bytes]:
-            number = next(numbers)
-            kind = data.draw(st.sampled_from(["talk", "ref", "title", "law", "came"]))
-            event: Any = said(str(number), number, ref=str(number) if kind == "ref" else "")
-            if kind == "title":
-                event = Retitled(at=moment(number), by="p1", nick="Ann", title=str(number))
-            elif kind == "law":
-                event = Extended(at=moment(number), by="p1", nick="Ann", ends=moment(number))
-            elif kind == "came":
-                event = Joined(at=moment(number), by=f"p{number}", nick=f"ann{number}", via="web")
-            claim = (event.key, event.by) if kind == "came" else None
-            ledger.publish(
-                encode(event),
-                0,
-                under=ledger.ruled,
-                key=event.key,
-                ruling=event.ruling,
-                claim=claim,
-                once=event.once,
-            )
-            return [encode(event)] if event.key is None else []
-
+        go_on = Talkers(data, archive := Archive())
         ledger = Ledger("k3q", limits)
         talk = [body for _ in range(common) for body in go_on(ledger)]
         behind = copy.deepcopy(ledger)
@@ -222,6 +258,8 @@ class Losses(SynchronousTestCase):
         if restored is None:
             self.assertTrue(holds(behind.look(), known))
             return
+        archive.keep(restored)
+        self.assertEqual(archive.talk, [body for _, body in restored.ledger.look().tail])
         whole = restored.ledger
         look = whole.look()
         self.assertEqual(sorted(body for _, body in look.tail), sorted([*talk, *told, *talk_since]))
@@ -242,6 +280,33 @@ class Losses(SynchronousTestCase):
                 self.assertEqual(marked[event.once], at.seq)
         for each in (known, look, behind.look()):
             self.assertIsNone(whole.restored(each, RENEWED, "newer", 0))
+
+    @given(*(st.integers(0, 5) for _ in range(5)), st.data())
+    def test_who_comes_late_with_more_gives_it_back_in_its_order(
+        self, common: int, known_to_all: int, known_to_one: int, since: int, after: int, data: st.DataObject
+    ) -> None:
+        limits = Limits().but({"entries-in-tail": 40})
+        go_on = Talkers(data, archive := Archive())
+        ledger = Ledger("k3q", limits)
+        talk = [body for _ in range(common) for body in go_on(ledger)]
+        behind = copy.deepcopy(ledger)
+        told = [body for _ in range(known_to_all) for body in go_on(ledger)]
+        less = ledger.look()
+        late = [body for _ in range(known_to_one) for body in go_on(ledger)]
+        more = ledger.look()
+        meanwhile = [body for _ in range(since) for body in go_on(behind)]
+        if (restored := behind.restored(less, RENEWED, "new", 0)) is not None:
+            archive.keep(restored)
+            behind = restored.ledger
+        meanwhile += [body for _ in range(after) for body in go_on(behind)]
+        if (restored := behind.restored(more, RENEWED, "newer", 0)) is not None:
+            archive.keep(restored)
+            behind = restored.ledger
+        tail = [body for _, body in behind.look().tail]
+        self.assertEqual(sorted(tail), sorted([*talk, *told, *late, *meanwhile]))
+        self.assertEqual([body for body in tail if body in meanwhile], meanwhile)
+        self.assertEqual([body for body in tail if body not in meanwhile], [*talk, *told, *late])
+        self.assertEqual(archive.talk, tail)
 
     def test_a_body_of_another_make_is_journaled_as_it_is(self) -> None:
         ledger = Ledger("k3q", LIMITS)

@@ -7,12 +7,14 @@ looked at; ``break_it`` lets the database be away, and says by False if the test
 
 from __future__ import annotations
 
+import copy
 import random
 
 import pytest
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
+from meet.broker.ledger import Ledger
 from meet.errors import Unavailable
 from meet.events import (
     Closed,
@@ -30,10 +32,11 @@ from meet.events import (
     Said,
 )
 from meet.interfaces import IStore, Kept, Record
+from meet.limits import Limits
 from meet.look import Look
 from meet.moments import DAY, moment
 from meet.posts import Media, Provenance
-from meet.wire import bare, encode
+from meet.wire import bare, decode_event, encode
 
 START = 1_795_000_000.0
 
@@ -435,6 +438,25 @@ class StoreContract:
         for _ in range(2):
             await store.record([renewed(4), *lost])
         assert await self.all_of(store, epoch="new") == pieces(*lost)
+
+    async def test_lines_that_got_other_numbers_stand_there_only(self):
+        store = await self.started()
+        ledger, number = Ledger("k3q", Limits()), iter(range(1, 10))
+
+        def on(which: Ledger, *texts: str) -> list[Record]:
+            lines = [said(next(number), text).body for text in texts]
+            return [Record("algebra", which.publish(line, START, under=None).position, line) for line in lines]
+
+        common = on(ledger, "one")
+        behind = copy.deepcopy(ledger)
+        lost, since = on(ledger, "two", "three"), on(behind, "four", "five", "six", "seven")
+        restored = behind.restored(ledger.look(), renewed(0).body, "new", START)
+        assert restored is not None
+        for batch in (common, lost, since, [Record("algebra", *told) for told in restored.records]):
+            await store.record(batch)
+        told = [decode_event(body) for _, body in await self.all_of(store, epoch="new")]
+        texts = [event.text for event in told if isinstance(event, Said)]
+        assert texts == ["one", "two", "three", "four", "five", "six", "seven"]
 
     async def test_state_under_a_number_that_was_given_twice_counts(self):
         store = await self.started()
