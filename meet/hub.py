@@ -29,10 +29,9 @@ from meet.events import Closed, Entry, Forgotten, Position, Renewed, who_key
 from meet.feed import Caught, Feed, Since
 from meet.interfaces import Here, IBroker, IListener
 from meet.limits import Limits
-from meet.look import Look
-from meet.moments import moment
 from meet.outage import AWAY, Outage
 from meet.outbox import Outbox
+from meet.reader import Reader
 from meet.wire import encode
 
 _TRIES = 6
@@ -65,6 +64,7 @@ class Hub:
         self._told: list[Told] = []
         self._stopped = False
         self._outage = Outage(self.outbox, clock)
+        self._reader = Reader(broker, clock, limits, self._outage)
 
     def __len__(self) -> int:
         """How many rooms are in memory."""
@@ -269,7 +269,7 @@ class Hub:
         if self._stopped:
             raise Unavailable("Meet is shutting down.")
         yield self._broker.attend(room, lambda position, body: self._heard(room, attended, position, body))
-        yield self._catch_up(attended)
+        yield self._reader.read(attended.feed)
         feed = attended.feed
         self._begin_digest(room, attended)
         waiting, attended.loading = attended.loading or [], None
@@ -288,37 +288,6 @@ class Hub:
             each.errback(problem)
 
     @inlineCallbacks
-    def _catch_up(self, attended: Attended) -> Generator[Deferred[Any], Any, Caught]:
-        """Read until nothing is missing; fires with all that was new."""
-        entries: list[Entry] = []
-        anew = False
-        feed, believe = attended.feed, False
-        while True:
-            asked = None if believe else feed.last
-            look: Look = yield self._broker.read(feed.name)
-            caught = feed.restore(look, asked)
-            if caught.lost:
-                yield self._give_back(feed, look)
-                believe = True
-                continue
-            anew = anew or caught.anew
-            entries.extend(caught.entries)
-            if not feed.hole:
-                return Caught(entries, anew)
-
-    def _give_back(self, feed: Feed, look: Look) -> Deferred[bool]:
-        """Give the broker back what it lacks of what is known here."""
-        now = self._clock.seconds()
-        gone = now >= feed.room.gone
-        if look.last is None and self._outage.gap >= self._limits.grace:
-            # Long enough for somebody to have closed it, and for the reaper to have deleted it.
-            gone = True
-        if gone or feed.last is None:
-            return succeed(False)
-        self.log.warn("The broker has lost something of the room {room}; it is given back.", room=feed.name)
-        return self._broker.restore(feed.name, feed.memory(), encode(Renewed(at=moment(now), was=feed.last.epoch)))
-
-    @inlineCallbacks
     def _read(self, room: str, attended: Attended) -> Generator[Deferred[Any], Any, None]:
         """Read ``room`` anew, after a reading that is under way; fires when its listeners were told.
 
@@ -327,7 +296,7 @@ class Hub:
         yield attended.reading.acquire()
         try:
             expected = attended.awaiting.positions()
-            caught: Caught = yield self._catch_up(attended)
+            caught: Caught = yield self._reader.read(attended.feed)
             if self._rooms.get(room) is attended:
                 self._tell(room, attended, caught)
                 attended.awaiting.settle(expected, attended.feed.last, caught.entries)
