@@ -13,6 +13,10 @@ const MOST = 600;
 const KEPT = 400;
 const NEAR = 60;
 
+function write(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}
+
 const sequence = (position) => Number(position.slice(position.lastIndexOf(".") + 1));
 
 export class Log {
@@ -256,9 +260,7 @@ export class Log {
   }
 
   #day(line) {
-    const day = element("li", "day", day_words(new Date(line.dataset.at)));
-    day.dataset.day = day_key(new Date(line.dataset.at));
-    return day;
+    return element("li", "day", day_words(new Date(line.dataset.at)));
   }
 
   /** Give `line` its looks: whose it is, and whether it begins a run after `before`. */
@@ -278,22 +280,34 @@ export class Log {
     const now = new Date(at);
     const then = before ? new Date(before.dataset.at) : null;
     const first = !before || apart || before.dataset.by !== by || before.dataset.nick !== nick || now - then > RUN || day_key(now) !== day_key(then);
+    const known = line.querySelector(first ? ":scope > .head" : ":scope > time");
+    if (known && line.classList.contains("mine") === mine) {
+      const time = first ? known.querySelector("time") : known;
+      write(time, clock_time(now));
+      time.dateTime = at;
+    } else {
+      for (const old of line.querySelectorAll(".head, time")) old.remove();
+      line.prepend(first ? this.#head({ nick, via, at, mine }) : this.#time(at));
+    }
     line.classList.toggle("mine", mine);
     line.classList.toggle("first", first);
-    for (const old of line.querySelectorAll(".head, time")) old.remove();
-    line.prepend(first ? this.#head({ nick, via, at, mine }) : this.#time(at));
   }
 
-  /** Dress all lines anew, with days and times in the reader's zone. */
+  /** Dress all lines anew, with days and times in the reader's zone.  What is right already is left as it is:
+      a slow phone would lay out the whole page again. */
   #settle() {
-    for (const day of this.#list.querySelectorAll(".day")) day.remove();
+    const left = new Set(this.#list.querySelectorAll(".day"));
     let before = null;
     for (const line of this.#lines()) {
-      const apart = line.previousElementSibling?.classList.contains("soft");
-      this.#dress(line, before, apart);
-      if (!before || day_key(new Date(before.dataset.at)) !== day_key(new Date(line.dataset.at))) line.before(this.#day(line));
+      const day = left.has(line.previousElementSibling) ? line.previousElementSibling : null;
+      this.#dress(line, before, (day ?? line).previousElementSibling?.classList.contains("soft"));
+      if (!before || day_key(new Date(before.dataset.at)) !== day_key(new Date(line.dataset.at))) {
+        if (left.delete(day)) write(day, day_words(new Date(line.dataset.at)));
+        else line.before(this.#day(line));
+      }
       before = line;
     }
+    for (const day of left) day.remove();
   }
 
   /** Whose lines are one's own has changed. */
