@@ -79,7 +79,7 @@ class Model:
             assert self.owed[number].startswith(ear.text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(STEPS, max_size=60))
 def test_each_hears_what_was_put_while_they_listened(steps: list[tuple[str, int]]) -> None:
     model = Model()

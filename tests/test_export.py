@@ -45,7 +45,7 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.builds(Record, st.text(max_size=9), st.builds(Position, st.just("e1"), st.integers(1, 99)), bodies)))
 def test_what_is_written_is_read_again_byte_for_byte(records: list[Record]) -> None:
     records = [each for each in records if not any("\ud800" <= char <= "\udfff" for char in each.room)]

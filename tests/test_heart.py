@@ -468,7 +468,7 @@ def search(broker: Callable[[], OneRoom], **changes: object) -> None:
     """Look for a history that breaks the law; raises `LawBroken` with it."""
     run_state_machine_as_test(
         lambda: House(broker()),
-        settings=settings(deadline=None, stateful_step_count=50, database=None, **changes),
+        settings=settings(stateful_step_count=50, database=None, **changes),
     )
 
 

@@ -201,7 +201,5 @@ class Losses(SynchronousTestCase):
     def test_nothing_that_a_living_process_knows_is_lost(self) -> None:
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
             Town,
-            settings=settings(
-                max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-            ),
+            settings=settings(max_examples=60, stateful_step_count=25, suppress_health_check=list(HealthCheck)),
         )

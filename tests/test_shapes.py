@@ -45,12 +45,12 @@ class Shapes(SynchronousTestCase):
         self.assertEqual(text("a\ud83d"), "a\ufffd")
         self.assertEqual(text("\ud83d\ude00"), "😀")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(texts)
     def test_text_can_always_be_sent(self, value: str) -> None:
         text(value).encode()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(texts | st.text(min_size=300))
     def test_a_sentence_is_one_line_with_a_bound(self, value: str) -> None:
         said = sentence(value)

@@ -150,7 +150,7 @@ STEPS = st.one_of(
 class DirectTests(SynchronousTestCase):
     limits = Limits().but({"bytes-unsent": 10**9})
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.integers(1, 20_000), st.lists(STEPS, max_size=60))
     def test_what_comes_out_is_what_went_in_whoever_wrote_it(self, size: int, steps: list[tuple[str, int]]) -> None:
         pipe = Pipe(size, self.limits)

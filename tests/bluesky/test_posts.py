@@ -57,7 +57,7 @@ class Tags(SynchronousTestCase):
     def test_compared_as_everywhere(self):
         self.assertEqual(self.words(record("#ＳＴＲＡẞＥ", AT), "#strasse"), {"#strasse"})
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.text(max_size=30), st.text('#ab \n\\"é', max_size=30))
     def test_the_glance_never_misses_what_reading_finds(self, before: str, after: str):
         self.words(record(f"{before}#a {after}", AT), "#a", "#b", "#ab", "#ba")
@@ -189,7 +189,7 @@ class Events(SynchronousTestCase):
         data = event({**record("#a", AT, "#a"), "time_us": 5, "kind": "account"})
         self.assertEqual(glance(data, True, ()).time, TIME)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data: bytes):
         glance(data, True, ())
@@ -235,12 +235,12 @@ def changed(thing, path, value):
 
 
 class Shapes(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.sampled_from(places(WHOLE)), ANYTHING)
     def test_any_field_may_be_anything(self, path, value):
         self.check(changed(WHOLE, path, value))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING))
     def test_any_record(self, what):
         self.check({**what, "tags": ["a"]})
@@ -254,7 +254,7 @@ class Shapes(SynchronousTestCase):
             for link in (told.link, *(media.link for media in told.media)):
                 self.assertTrue(link.startswith("https://"))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(ANYTHING)
     def test_any_event(self, value):
         read(line({"did": ANN, "time_us": TIME, "kind": "commit", "commit": value}), frozenset({"#a"}), NOBODY)

@@ -115,7 +115,7 @@ class ConnectionTests(SynchronousTestCase):
         assert self.flow.hub.outbox.rooms() == []
 
     @given(st.lists(st.binary(max_size=600), max_size=6))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_any_bytes_are_survived(self, pieces: list[bytes]) -> None:
         self.begin()
         mia = self.person()

@@ -334,7 +334,7 @@ class ListenerTests(DoorTestCase):
 
 
 class AnythingTests(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.one_of(BYTES, st.sampled_from([b"/join algebra ann\n", b"/leave\n", b"/who\n"])), max_size=12))
     def test_any_bytes_harm_nobody(self, pieces: list[bytes]) -> None:
         flow = Flow()

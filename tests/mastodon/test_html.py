@@ -32,12 +32,12 @@ class Text(SynchronousTestCase):
     def test_however_deep(self):
         self.assertEqual(text("<div>" * 5000 + "deep" + "</div>" * 5000), "deep")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.text())
     def test_anything(self, html: str):
         text(html)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.lists(st.sampled_from(["<p>", "</p>", "<a href='https://x.org'>", "</a>", "<br>", "<li>", "x", "&", "<"]))
     )

@@ -76,7 +76,7 @@ class Statuses(SynchronousTestCase):
             self.assertEqual(streaming({"configuration": {"urls": {"streaming": said}}}, instance), where)
         self.assertEqual(streaming(None, "https://here.example"), "https://here.example")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.sampled_from(sorted(WHOLE)), ANYTHING)
     def test_any_field_may_be_anything(self, name, value):
         found = status({**WHOLE, name: value}, "here.example", ["#pycon"])

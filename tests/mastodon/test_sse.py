@@ -16,7 +16,7 @@ def stream(end: str) -> bytes:
 
 
 class Streams(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.sampled_from(["\n", "\r\n"]), st.lists(st.integers(1, 20)))
     def test_however_they_are_cut(self, end: str, sizes: list[int]):
         data, events, found = stream(end), Events(), []
@@ -41,7 +41,7 @@ class Streams(SynchronousTestCase):
         for _ in range(LONGEST // 500):
             self.assertEqual(events.take(b":thump" + b"p" * 1000 + b"\n"), [])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.binary())
     def test_any_bytes(self, data: bytes):
         Events().take(data)

@@ -72,7 +72,7 @@ class Table(SynchronousTestCase):
         self.assertGreater(tired.failed(Cause.LOST, PROVEN - 1).wait(START, 0, 0), 7)
         self.assertGreater(Backoff(Cause.AWAY, 8).failed(Cause.LOST, 1).wait(START, 0, 0), 1)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.sampled_from(Cause), st.integers(1, 10_000), st.floats(0, 1), st.floats(0, 1e12))
     def test_chance_only_adds_and_by_a_quarter_at_most(
         self, cause: Cause, failures: int, chance: float, reset: float

@@ -14,7 +14,7 @@ texts = st.lists(st.binary(max_size=12).map(lambda data: data.replace(b"\n", b" 
 
 
 class Splitting(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(texts, st.lists(st.integers(0, 120)), st.sampled_from([b"\n", b"\r\n"]))
     def test_where_it_was_split_makes_no_difference(self, lines: list[bytes], cuts: list[int], end: bytes) -> None:
         whole = b"".join(line + end for line in lines)
@@ -23,7 +23,7 @@ class Splitting(SynchronousTestCase):
         taken = [line for a, b in pairwise(places) for line in taker.take(whole[a:b])]
         self.assertEqual(taken, [line for line in lines if line])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.integers(1, 40), st.integers(1, 15))
     def test_a_line_that_is_too_long_costs_itself_alone(self, size: int, step: int) -> None:
         taker = Lines(longest=10)

@@ -51,7 +51,7 @@ class Planning(SynchronousTestCase):
         change = account.follow(["#pycon"])
         self.assertEqual((change.add, len(change.delete)), (("#pycon -is:retweet",), 1))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(wishes, wishes, foreigners, st.booleans())
     def test_what_is_wanted_is_told_and_nothing_else(
         self, first: list[str], second: list[str], foreign: list[str], reposts: bool
@@ -66,7 +66,7 @@ class Planning(SynchronousTestCase):
         self.assertFalse({word for known in change.delete for word in words_of(kept[known], reposts)} & set(second))
         self.assertEqual(account.follow(second, reposts), Plan((), (), {}, False))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.integers(1, 4), st.lists(st.integers(0, 200), unique=True, max_size=60), wishes)
     def test_a_plan_that_is_too_small_is_filled_and_never_passed(
         self, most: int, numbers: list[int], before: list[str]
@@ -111,7 +111,7 @@ class Planning(SynchronousTestCase):
         self.assertEqual(change.add, ())
         self.assertTrue(all("up to 15 letters" in why for why in change.refused.values()))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.text(min_size=1, max_size=8))
     def test_no_word_can_say_more_than_itself(self, name: str) -> None:
         try:

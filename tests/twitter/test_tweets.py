@@ -200,7 +200,7 @@ NAMES += ["possibly_sensitive", "edit_history_tweet_ids"]
 
 
 class AnyShape(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.dictionaries(st.sampled_from(NAMES), anything), anything, anything)
     def test_fields_of_any_shape_never_raise(self, data: dict[str, Any], includes: Any, rules: Any) -> None:
         line = {"data": PLAIN["data"] | data, "includes": includes, "matching_rules": rules}
@@ -210,7 +210,7 @@ class AnyShape(SynchronousTestCase):
             for each in found.words:
                 self.assertEqual(word(each), each)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("users", "tweets", "media"), anything)))
     def test_what_hangs_on_it_may_have_any_shape(self, includes: Any) -> None:
         references = [{"type": "retweeted", "id": ID}, {"type": "quoted", "id": "12"}]
@@ -218,13 +218,13 @@ class AnyShape(SynchronousTestCase):
         found = read(json.dumps({"data": data, "includes": includes}).encode())
         self.assertIsInstance(found, Told)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(anything)
     def test_a_line_of_any_shape_never_raises(self, body: Any) -> None:
         read(json.dumps(body).encode())
         missing(body)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.binary(max_size=60))
     def test_bytes_of_any_kind_never_raise(self, line: bytes) -> None:
         self.assertNotIsInstance(read(line), Told)

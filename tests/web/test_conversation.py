@@ -86,7 +86,7 @@ class Messages(ClockCase):
         texts = [each[1]["text"] for each in self.told() if isinstance(each, list)]
         self.assertEqual(texts, [str(number) for number in range(500)])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         st.lists(
             st.binary(max_size=60) | (asks | json_values).map(lambda value: json.dumps(value).encode()), max_size=8

@@ -10,7 +10,7 @@ from tests.web.test_site import Wire
 
 
 class Forms(ClockCase):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.sampled_from((b"/", b"/a/join", b"/a/say", b"/a/leave")), st.binary(max_size=200))
     def test_no_form_breaks_it(self, path, body):
         wire = Wire()

@@ -209,7 +209,7 @@ class Bounds(ClockCase):
     def test_goodbye_with_nobody_there_fires_at_once(self):
         self.successResultOf(self.gateway.say_goodbye(GOODBYES["shutting-down"]))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(st.binary(max_size=60), max_size=8), st.sampled_from((b"", b"GET ", b"POST / HTTP/1.1\r\n")))
     def test_no_bytes_break_it(self, pieces, begin):
         wire = self.connect(begin)
@@ -219,7 +219,7 @@ class Bounds(ClockCase):
             wire.protocol.connectionLost(None)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         st.sampled_from((b"rooms", b"rooms/a/sessions", b"rooms/a/says", b"rooms/a/asks", b"rooms/a/entries")),
         st.binary(max_size=200),

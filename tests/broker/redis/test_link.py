@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hiredis
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL.SSL import Error as NotSecure
 from service_identity import VerificationError
@@ -37,14 +37,12 @@ def plain(_line: Line) -> Deferred[None]:
 
 
 class Words(SynchronousTestCase):
-    @settings(deadline=None)
     @given(WORDS)
     def test_a_command_is_read_as_it_was_meant(self, words: list[bytes | int | str]) -> None:
         reader = hiredis.Reader()
         reader.feed(pack(words))
         assert reader.gets() == [word if isinstance(word, bytes) else str(word).encode() for word in words]
 
-    @settings(deadline=None)
     @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=8), st.data())
     def test_answers_may_come_in_any_pieces(self, answers: list[tuple[bytes, object]], data: st.DataObject) -> None:
         line = Line()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -52,12 +52,10 @@ def answered(ledger: Ledger, *, keys: bool, places: dict[int, bytes]) -> list[An
 
 
 class Answers(SynchronousTestCase):
-    @settings(deadline=None)
     @given(EPOCHS, NUMBERS)
     def test_a_position_is_read_as_it_was_written(self, epoch: str, number: int) -> None:
         assert position_of(str(Position(epoch, number)).encode()) == Position(epoch, number)
 
-    @settings(deadline=None)
     @given(EPOCHS, ROWS, NUMBERS | st.just(0), st.integers(0, 100))
     def test_a_look_is_what_the_ledger_holds(
         self, epoch: str, rows: dict[int, tuple[str | None, bytes]], law: int, floor: int
@@ -65,7 +63,6 @@ class Answers(SynchronousTestCase):
         ledger = ledgers(epoch, rows, law, floor)
         assert look_of(answered(ledger, keys=False, places={})) == ledger.look()
 
-    @settings(deadline=None)
     @given(EPOCHS, ROWS, NUMBERS | st.just(0), st.integers(0, 100), st.dictionaries(NUMBERS, st.just(b"17-3")))
     def test_a_ledger_comes_back_whole_and_knows_where_its_talk_is(
         self,
@@ -101,7 +98,6 @@ class Restoring(SynchronousTestCase):
         assert list(rest) == []
         return state, talk, told, noted
 
-    @settings(deadline=None)
     @given(st.integers(0, 6), st.integers(0, 6), st.booleans())
     def test_it_is_written_as_it_was_restored(self, said: int, lost: int, renamed: bool) -> None:
         full = Ledger("old", LIMITS)

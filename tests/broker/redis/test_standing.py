@@ -146,7 +146,7 @@ class House(SynchronousTestCase):
         self.assertEqual(len(self.pulse("b", observers=["recorder", "recorder 2"])[3]["recorder"][1]), 8)
         self.assertEqual(sorted(self.noted("workers")), ["recorder 2 b", "recorder b"])
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         st.lists(
             st.tuples(st.sampled_from(["pulse", "pulse", "die", "all", "observer"]), st.sampled_from("abcd")),
