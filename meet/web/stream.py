@@ -7,7 +7,7 @@ holds its participant's place; without one it only listens and is not counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -123,6 +123,13 @@ class _Poll:
             self.done.callback(data)
 
 
+class Older(NamedTuple):
+    """Pieces of talk, oldest first; ``away`` says that there may be older ones, which the archive does not tell now."""
+
+    entries: Sequence[Entry]
+    away: bool = False
+
+
 class Streams:
     """The routes that hear, and those who hear by them."""
 
@@ -170,7 +177,8 @@ class Streams:
         after = _position(request.query("after"))
         if before is not None:
             count = int(request.number("count", limits.entries_on_joining, limits.entries_in_page))
-            return self._answer(request, feed, _pairs(await self.older(feed, before, count)), resumed=True)
+            older = await self.older(feed, before, count)
+            return self._answer(request, feed, _pairs(older.entries), resumed=True)
         session = await self._session(request, feed)
         since = feed.since(after)
         found = _pairs(since.entries)
@@ -180,8 +188,8 @@ class Streams:
             keep(session, request)
         return self._answer(request, feed, found, resumed=after is None or since.resumed)
 
-    async def older(self, feed: Feed, before: Position, count: int) -> Sequence[Entry]:
-        """At most ``count`` pieces of talk before ``before``, the newest, oldest first.
+    async def older(self, feed: Feed, before: Position, count: int) -> Older:
+        """At most ``count`` pieces of talk before ``before``, the newest.
 
         From memory as far as it reaches, then from the archive.  Raises `Unavailable` only if
         there is nothing in memory either.
@@ -191,15 +199,15 @@ class Streams:
         if last is not None and before.epoch == last.epoch:
             mine = [item for item in feed.tail if item.position.seq < before.seq][-count:] if count else []
             if len(mine) == count or feed.since(Position(last.epoch, 0)).resumed:
-                return mine
+                return Older(mine)
         edge = mine[0].position if mine else before
         try:
             kept = await apart(self._house.archive.history(feed.name, edge, count - len(mine)))
         except Unavailable:
             if not mine:
                 raise
-            return mine
-        return [*(wire.entry(position, body) for position, body in kept), *mine]
+            return Older(mine, away=True)
+        return Older([*(wire.entry(position, body) for position, body in kept), *mine])
 
     async def _session(self, request: MeetRequest, feed: Feed) -> Session | None:
         return await place(self._house, feed.name, request.token) if request.token else None

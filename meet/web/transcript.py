@@ -93,13 +93,13 @@ class Transcripts:
         self, feed: Feed, before: Position | None = None, most: int = _SHOWN
     ) -> tuple[Sequence[Entry], bool]:
         """At most so many lines for a page, the newest of all or before ``before``, oldest first;
-        and whether there are older ones.
+        and whether there are older ones, as there are where the archive is away.
         """
         before = before or _end(feed)
         if before is None:
             return [], False
-        entries = await self._streams.older(feed, before, most + 1)
-        return entries[-most:], len(entries) > most
+        entries, away = await self._streams.older(feed, before, most + 1)
+        return entries[-most:], away or len(entries) > most
 
     async def search(self, feed: Feed, words: str, before: Position | None, count: int) -> Search:
         """At most ``count`` lines that have each of ``words``, the newest, or the newest before ``before``.

@@ -137,6 +137,8 @@ class Moving(Many):
                     RECOVERY,
                 )
         olga.close()
+        # The archive is a moment behind, and memory has passed what that lacks.
+        until(lambda: len(self._exported(OLD_ROOM)) > OLD_LINES, "the archive to have the old room", RECOVERY)
 
     def read_on(self) -> None:
         """Read the old room again and again, from each that serves in turn, until the end."""
@@ -257,11 +259,9 @@ class Moving(Many):
         """The room's logs."""
         return list(dict.fromkeys(position.partition(".")[0] for position, _ in self._exported()))
 
-    def _exported(self) -> list[tuple[str, dict[str, Any]]]:
-        lines = [
-            json.loads(line)
-            for line in self.told(self.meet("export", "--store", f"process:{self.door}", ROOM)).splitlines()
-        ]
+    def _exported(self, room: str = ROOM) -> list[tuple[str, dict[str, Any]]]:
+        exported = self.told(self.meet("export", "--store", f"process:{self.door}", room))
+        lines = [json.loads(line) for line in exported.splitlines()]
         return [(line[1], line[2]) for line in lines if isinstance(line, list)]
 
 

@@ -55,6 +55,10 @@ class Transcripts(WebCase):
         self.assertEqual(answer.status, 503)
         page = await self.ask("GET", "/algebra/transcript")
         self.assertEqual((page.status, page.text.count("data-position")), (200, 5))
+        # That there is more is not kept back.
+        older = re.search(r'transcript(\?before=[^"#]+)', page.text)
+        assert older is not None
+        self.assertEqual((await self.ask("GET", f"/algebra/transcript{older[1]}")).status, 503)
 
     async def test_head_and_an_empty_room(self):
         answer = await self.ask("HEAD", "/algebra/transcript.txt")
