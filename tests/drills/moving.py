@@ -38,7 +38,7 @@ SERVERS: dict[str, type[Database]] = {"postgresql": Postgresql, "mysql": Mariadb
 """The server of each store that needs one."""
 
 PEOPLE = ((Browser, 19), (Script, 10), (Chatter, 12), (Caller, 8))
-"""With somebody who only listens they are fifty; in the tests half as many talk, twice as often."""
+"""With somebody who only listens they are fifty; in the tests a quarter of those talk, twice as often."""
 
 PACE = 2.0
 """Seconds between two lines of one of them, on average."""
@@ -117,7 +117,7 @@ class Moving(Many):
     def _people(self) -> None:
         self.invite(Browser, "")
         for kind, count in PEOPLE:
-            for number in range(count // 2 if self.short else count):
+            for number in range(count // 4 if self.short else count):
                 self.invite(kind, f"{kind.door}{number}", pace=PACE / 2 if self.short else PACE)
 
     # Reading.
