@@ -81,7 +81,9 @@ async function take(line) {
   const signs = { '&amp;': '&', '&lt;': '<', '&gt;': '>' };
   const text = (data.note_tweet?.text || data.text).replace(/&(amp|lt|gt);/g, (sign) => signs[sign]).slice(0, 4000);
   const about = { at: new Date(data.created_at).toISOString(), link: `https://x.com/${handle || 'i'}/status/${data.id}`, language: data.lang };
+  // X does not let anybody keep its words for longer: then they go from every room and archive by themselves.
+  const expires = new Date(Date.now() + 24 * 60 * 60 * 1000).toISOString();
   const quote = (data.referenced_tweets || []).some(({ type }) => type === 'quoted');
-  const post = { id: data.id, handle, ...about, quote, sensitive: data.possibly_sensitive === true };
+  const post = { id: data.id, handle, ...about, quote, sensitive: data.possibly_sensitive === true, expires };
   await rooms.post({ kind: 'said', by: `twitter:${data.author_id}`, nick: name || handle || 'X', via: 'twitter', text, post }, words);
 }

@@ -61,6 +61,9 @@ def _hand_over(door: Meet, ours: Meet, theirs: Command, upstream: Upstream) -> N
     assert ours.terminate() == 0
     until(lambda: "following" in theirs.logged(), theirs.logged, _TURN)
     more(3)
+    _, entries = door.call("GET", "/api/v1/rooms/algebra/entries")
+    newest = [event for _, event in entries if event.get("post")][-3:]
+    assert [event["post"].get("expires", "") > event["at"] for event in newest] == [True] * 3, "their words go in time"
 
     # What the host wishes meanwhile counts with it, too.
     wish(ask="follow", words=["#other", "#drill"])
