@@ -204,8 +204,12 @@ class Moving(Many):
         self.keep(newcomer).start()
         self.until_it_records()
         exported = self.meet("export", "--store", f"process:{self.door}")
-        imported = self.told(self.meet("import", "--store", f"process:{newcomer_door}", "-", given=exported.stdout))
-        assert exported.wait(RECOVERY) == 0
+        importing = self.meet("import", "--store", f"process:{newcomer_door}", "-", given=exported.stdout)
+        # What it writes is the other's to read; where it was cut off, it says why.
+        exported.stdout = None
+        _, error = exported.communicate(timeout=RECOVERY)
+        assert exported.returncode == 0, error
+        imported = self.told(importing)
         compared = self.told(self.meet("compare", "--store", f"process:{self.door}", f"process:{newcomer_door}"))
         assert newcomer.terminate() == 0
         archive = self.recording[0]
