@@ -74,6 +74,7 @@ class Audience:
     __slots__ = (
         "_broke",
         "_by_format",
+        "_changed",
         "_done",
         "_goodbye",
         "_late",
@@ -96,6 +97,8 @@ class Audience:
         self._rounds: list[_Round] = []
         # Who is to be told nothing more of these rounds: they have gone, or know it already.
         self._done: set[Way] = set()
+        # Whose `heard` is another one since these rounds began.
+        self._changed: list[IListener] = []
         self._goodbye: Goodbye | None = None
 
     def __len__(self) -> int:
@@ -120,9 +123,12 @@ class Audience:
             self._late[listener] = len(self._waiting)
 
     def look_again(self, listener: IListener) -> None:
-        """Its ``heard`` is another one now, to the same end; in a round it is known by the way that it had."""
+        """Its ``heard`` is another one now, to the same end; in a round it is called by the one that it had."""
+        if self._rounds:
+            self._changed.append(listener)
+            return
         listeners = self._by_format.get(listener.format, {})
-        if listener in listeners and not self._rounds:
+        if listener in listeners:
             listeners[listener] = _way_to(listener)
 
     def remove(self, listener: IListener) -> bool:
@@ -160,6 +166,9 @@ class Audience:
             count += self._go_on(self._rounds[0], most - count)
         if not self._rounds:
             self._done.clear()
+            changed, self._changed = self._changed, []
+            for listener in changed:
+                self.look_again(listener)
         if self._goodbye is not None and not self._rounds and not self._waiting:
             while count < most and self._by_format:
                 self.dismiss(next(iter(next(iter(self._by_format.values())))), self._goodbye)

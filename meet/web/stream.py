@@ -52,8 +52,8 @@ class _Stream:
         self._clock = request.house.clock
         self._writer: Writer | None = None
         self._early: list[bytes] = []
-        # `IListener.heard`, without a step between.
-        self.heard: Callable[[bytes], None] = self._early.append
+        # `IListener.heard`; once the stream is open, without a step between.
+        self.heard: Callable[[bytes], None] = self._hear
         self._life: IDelayedCall | None = None
         self._over = False
 
@@ -66,6 +66,13 @@ class _Stream:
         for data in self._early:
             self.heard(data)
         self._life = self._clock.callLater(_COMMENT, self._live)
+
+    def _hear(self, data: bytes) -> None:
+        """As `IListener` says of ``heard``; whoever took it before the stream was open may call it still."""
+        if self._writer is None:
+            self._early.append(data)
+        else:
+            self._writer.write(data)
 
     def ended(self, goodbye: Goodbye) -> None:
         """As `IListener` says."""

@@ -4,10 +4,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+import meet.outbox
 from meet.events import Said
 from meet.interfaces import Record
 from meet.moments import moment
 from meet.wire import encode, position
+from tests.flow import Ear, Plain
 from tests.web.case import WebCase
 
 _GET = b"GET /api/v1/rooms/algebra/%s HTTP/1.1\r\nHost: meet.example\r\n%s\r\n"
@@ -100,6 +102,24 @@ class Streams(WebCase):
         body = heard.partition(b"\r\n\r\n")[2].decode()
         self.assertNotIn("\r", body)
         self.assertEqual(re.findall(r'^id: .*\ndata: .*"text":"(\w+)"', body, re.MULTILINE), ["one", "two"])
+
+    async def test_who_comes_while_a_large_room_is_being_told_hears_what_is_said_after(self):
+        outbox = self.house.hub.outbox
+        others = [Ear(Plain()) for _ in range(300)]
+        for other in others:
+            outbox.add("algebra", other)
+        # One in each turn of the reactor: it is far from told when the stream is open.
+        self.patch(meet.outbox, "AT_ONCE", 1)
+        await self.say(self.ann, "one")
+        stream = await self.raw(_GET % (b"events", b""))
+        await stream.until(b"welcome")
+        self.assertEqual(others[-1].text, "")
+        self.patch(meet.outbox, "AT_ONCE", 500)
+        for text in (b"two", b"three"):
+            await self.say(self.ann, text.decode())
+            await stream.until(text)
+        for other in others:
+            outbox.remove("algebra", other)
 
     async def test_head_does_not_stream(self):
         answer = await self.ask("HEAD", "/api/v1/rooms/algebra/events")
