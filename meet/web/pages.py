@@ -109,6 +109,25 @@ class Pages:
             return request.answer(404, _HTML, page)
         return await self._room(request, feed)
 
+    @app.route("/<room>/projector", methods=["GET"])
+    async def projector(self, request: MeetRequest, room: str) -> bytes:
+        """The room for all to see: its newest lines, large, and the way in."""
+        folded = _folded(room)
+        if folded != room:
+            return request.redirect(f"/{folded}/projector", 308)
+        feed = await room_feed(self._house, folded)
+        if feed.room.closed:
+            return request.redirect(f"/{folded}")
+        page = self._look.page(
+            "projector.html",
+            room=self._room_context(feed),
+            here=views.here_object(feed, self._house.limits),
+            lines=views.lines(feed.since(None).entries),
+            last=str(feed.last or ""),
+            share=f"{request.base}/{feed.name}",
+        )
+        return request.answer(200, _HTML, page)
+
     @app.route("/<room>/lines", methods=["GET"])
     async def lines(self, request: MeetRequest, room: str) -> bytes:
         """The newest lines, for the frame of a room's page without scripts: they come again by themselves.

@@ -515,3 +515,30 @@ def test_pictures(meet: Meet, closing: Closing, tmp_path: Path) -> None:
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
         )
         page.picture(pictures / f"room-dark-{width}.png")
+
+
+def test_the_projector_shows_a_room_to_all_and_is_nobody_in_it(meet: Meet, closing: Closing, tmp_path: Path) -> None:
+    key = meet.open("algebra")
+    nora = closing(Socket(meet, "algebra", "nora"))
+    _, tom = meet.call("POST", "/api/v1/rooms/algebra/sessions", {"nick": "tom", "host_key": key})
+    for number in range(30):
+        nora.say(f"line {number}", f"r{number}")
+    until(lambda: len(nora.accepted) == 30, "the lines to be said")
+    wall = closing(Browser(meet, height=600))
+    wall.go("/algebra/projector")
+    until(lambda: "2 here" in wall.text(), "the wall to be told who is here")
+    assert wall.find("#address").text.endswith(f"{meet.web_port}/algebra")
+    assert wall.find("#code path") is not None
+    nora.say("now this", "now")
+    until(lambda: wall.heard[-1:] == [("nora", "now this")], lambda: f"the line on the wall:\n{wall.text()}")
+    scroller = wall.find("#scroller")
+    until(
+        lambda: int(str(scroller.get_property("scrollHeight"))) - int(str(scroller.get_property("scrollTop"))) < 700,
+        "the wall to show the newest line",
+    )
+    assert float(wall.find("#log .text").value_of_css_property("font-size").removesuffix("px")) > 20
+    wall.picture(tmp_path / "wall.png")
+    assert meet.call("POST", "/api/v1/rooms/algebra/asks", {"ask": "close"}, tom["token"])[0] < 300
+    until(lambda: "Closed" in wall.text(), "the wall to say that it is over")
+    assert wall.heard[-1] == ("nora", "now this")
+    assert not wall.complaints()

@@ -168,11 +168,26 @@ class RoomPage(WebCase):
         for path, to in (
             ("/Algebra", "/algebra"),
             ("/al%20gebra", "/al-gebra"),
+            ("/ALGEBRA/projector", "/algebra/projector"),
             ("/ALGEBRA/transcript", "/algebra/transcript"),
             ("/ALGEBRA/transcript.txt", "/algebra/transcript.txt"),
         ):
             answer = await self.ask("GET", path)
             self.assertEqual((answer.status, answer.header("Location")), (308, to))
+
+    async def test_the_projector_has_the_lines_and_the_way_in_while_the_room_is_open(self):
+        host_key = await self.open("geometry")
+        nora = (await self.join("nora", "geometry", host_key=host_key))["token"]
+        await self.say(nora, "for all to see", "geometry")
+        page = await self.ask("GET", "/geometry/projector")
+        self.assertEqual(page.status, 200)
+        self.assertIn("for all to see", page.text)
+        self.assertIn(f">{self.url.partition('://')[2]}/geometry</p>", page.text)
+        self.assertNotIn("<form", page.text)
+        await self.ask("POST", "/api/v1/rooms/geometry/asks", {"ask": "close"}, nora)
+        answer = await self.ask("GET", "/geometry/projector")
+        self.assertEqual((answer.status, answer.header("Location")), (303, "/geometry"))
+        self.assertEqual((await self.ask("GET", "/nowhere/projector")).status, 404)
 
     async def test_a_room_that_is_not_there_can_be_opened(self):
         answer = await self.ask("GET", "/geometry")
