@@ -179,6 +179,8 @@ class Stage:
             lambda: all(told <= set(map(self.line, person.memory.heard)) for person in self.people),
             "everybody to have heard",
         )
+        # One that is still without its broker is readable, and shows what it knew before.
+        self._wait(lambda: all(meet.is_ready() for meet in self.serving), "every process to have its broker again")
         newcomers = self._newcomers()
         for person in self.people:
             person.leave()

@@ -112,6 +112,14 @@ class Meet:
         assert status == 201, room
         return str(room["host_key"])
 
+    def is_ready(self) -> bool:
+        """Whether it says that visitors should be sent to it."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=PATIENCE):
+                return True
+        except OSError:
+            return False
+
     def transcript(self, room: str) -> list[tuple[str, str]]:
         """Every line of the room, oldest first, as nick and text, by pages through the API."""
         status, pairs = self.call("GET", f"/api/v1/rooms/{room}/entries")
