@@ -166,6 +166,12 @@ class Bluesky:
         if not failure.check(CancelledError):
             self.log.failure("The source of posts from Bluesky broke", failure)
 
+    async def _wait_out(self, away: Unavailable, backoff: Backoff) -> None:
+        """Say that something is ``away``, and wait until it may be asked again."""
+        wait = backoff.wait(self._chance())
+        self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
+        await self._sleep(wait)
+
     async def _sleep(self, seconds: float) -> None:
         await deferLater(self._reactor, seconds, lambda: None)
 
@@ -286,9 +292,7 @@ class Bluesky:
             except Unavailable as away:
                 if self._audience is None:
                     return
-                wait = backoff.wait(self._chance())
-                self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
-                await self._sleep(wait)
+                await self._wait_out(away, backoff)
                 continue
             for subject in asked:
                 for reposted in self._unknown.pop(subject, []):
@@ -336,9 +340,7 @@ class Bluesky:
             except Unavailable as away:
                 if self._audience is None:
                     return
-                wait = backoff.wait(self._chance())
-                self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
-                await self._sleep(wait)
+                await self._wait_out(away, backoff)
                 continue
             for author in authors:
                 waited = self._waiting.pop(author, [])
@@ -382,9 +384,7 @@ class Bluesky:
             except Unavailable as away:
                 if self._audience is None or self._words is not words:
                     return
-                wait = backoff.wait(self._chance())
-                self.log.warn("{why} The next try is in {wait:.1f} seconds.", why=str(away), wait=wait)
-                await self._sleep(wait)
+                await self._wait_out(away, backoff)
                 continue
             asked = asked[AT_ONCE:]
             authors = dict(self._authors)
