@@ -100,13 +100,17 @@ class Source(TestCase):
         await self.heard(2)
         self.assertEqual(sorted(self.audience.texts), ["only there", "same"])
 
-    async def test_after_a_break_it_goes_on_without_a_gap(self):
+    async def begin_and_break_off(self) -> None:
+        """Hear one post, and lose the connection until the stand-in refuses nobody any more."""
         await self.begin("#a")
         self.standin.say("0", "a")
         await self.heard(1)
         self.standin.refuse = 503
         self.standin.cut()
         await self.audience.until(lambda: self.audience.flows[-1:] == [False])
+
+    async def test_after_a_break_it_goes_on_without_a_gap(self):
+        await self.begin_and_break_off()
         for number in range(1, 60):
             self.standin.say(str(number), "a")
         self.standin.refuse = 0
@@ -116,12 +120,7 @@ class Source(TestCase):
         self.assertEqual((self.audience.flows[:2], self.audience.flows[-1]), ([True, False], True))
 
     async def test_what_the_stream_tells_while_a_gap_is_filled_makes_no_other_gap(self):
-        await self.begin("#a")
-        self.standin.say("0", "a")
-        await self.heard(1)
-        self.standin.refuse = 503
-        self.standin.cut()
-        await self.audience.until(lambda: self.audience.flows[-1:] == [False])
+        await self.begin_and_break_off()
         for number in range(1, 100):
             self.standin.say(str(number), "a")
         self.standin.refuse = 0
