@@ -391,4 +391,7 @@ class Hall:
 
     def __exit__(self, *_raised: object) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
