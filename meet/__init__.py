@@ -19,7 +19,7 @@ floor  modules                                                       knows
        ``metrics`` ``turns`` ``rollcall`` ``awaiting``
        ``attended`` ``export`` ``carrying`` ``receipt`` ``erasing``
        ``audience`` ``address`` ``following`` ``followed``
-       ``errands`` ``budget`` ``reader``
+       ``errands`` ``budget`` ``reader`` ``uring``
 3      ``interfaces``                                                zope.interface
 2      ``feed`` ``look`` ``search`` ``expiry``                       the rules
        ``bus`` ``moderation``

@@ -114,7 +114,10 @@ class Listening(Many):
 
     def all_told(self) -> None:
         """Let nobody write until it is known what has become of all posts: what was left out is told after 10 s."""
+        self._fall_silent()
+        self.upstream.ask("talk", EACH)
 
+    def _fall_silent(self) -> None:
         def unknown() -> list[str]:
             return [
                 f"{posts.lost} of {posts.source}" for posts in self.posts() if not 0 <= posts.lost <= posts.under_way
@@ -122,14 +125,13 @@ class Listening(Many):
 
         self.upstream.ask("talk", 0)
         until(lambda: not unknown(), lambda: f"what was left out: {unknown()}\n{self.logs()}", FLOWING)
-        self.upstream.ask("talk", EACH)
 
     # The end.
 
     def finish(self) -> Any:
         """Let no more posts come, and compare."""
         self.upstream.ask("flood", "twitter", 0)
-        self.upstream.ask("talk", 0)
+        self._fall_silent()
         counts = self.upstream.ask("count")
         newest = {source: max(counts[source]["told"]) for source in self.sources}
         self._wait(lambda: all(self.stands()[source][-1:] == [newest[source]] for source in newest), "the last posts")
@@ -204,7 +206,6 @@ def cut_upstream(stage: Listening) -> None:
     stage.begin()
     for _ in range(1 if stage.short else 3):
         _cut(stage, stage.lasting(2, stage.chance.choice([5, 20, 45])))
-    stage.all_told()
     stage.everybody_speaks()
 
 
@@ -233,7 +234,6 @@ def take_redis_away(stage: Listening) -> None:
     # Six seconds is how long a turn outlives the last word with Redis.
     for number, seconds in enumerate((3,) if stage.short else (3, 10, 2, 30)):
         _without_redis(stage, seconds, kill=bool(number % 2))
-    stage.all_told()
     stage.everybody_speaks()
 
 
