@@ -71,7 +71,7 @@ class Course:
             folder.chmod(0o777)
             try:
                 broker = self._broker(row, folder, after)
-                server = peer.server(Place(self.peers, folder, broker))
+                server = peer.server(Place(self.peers, folder, broker, row.processes))
                 server.start()
                 after.callback(server.stop)
                 if peer is MEET and row.shape.door != "irc":

@@ -5,6 +5,7 @@ A peer is one function from a folder to a `Server`; another peer is one more lin
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ MEET_LIMITS = (
     "characters-in-line=250",
 )
 """All people come from one address and say as much as they can, 200 characters at a time."""
+
+
+_HERE = ":interface=127.0.0.1:backlog=4096"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Place:
     broker: str = ""
     """Meet's broker; empty for its default."""
 
+    processes: int = 1
+    """Processes of Meet, which need a broker that they share if they are more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -78,17 +85,26 @@ def _loop(*words: str) -> Callable[[Place], Server]:
 
 
 def _meet(place: Place) -> Server:
+    """Processes that share one port for the web; each has the other doors for itself."""
     ports = free_ports()
-    web, irc, line, health = next(ports), next(ports), next(ports), next(ports)
-    doors = {"--http": web, "--irc": irc, "--line": line, "--health": health}
-    command = [twistd(), "-n", "--pidfile=", "meet", "--data", str(place.folder / "data")]
-    for option, port in doors.items():
-        command += [option, f"tcp:{port}:interface=127.0.0.1:backlog=4096"]
-    for limit in MEET_LIMITS:
-        command += ["--limit", limit]
-    if place.broker:
-        command += ["--broker", place.broker]
-    return Server(command, [web, irc, line], place.folder, meet_environment())
+    web, others = next(ports), []
+    commands = []
+    for number in range(place.processes):
+        irc, line, health = next(ports), next(ports), next(ports)
+        others += [irc, line]
+        command = [twistd(), "-n", "--pidfile=", "meet", "--data", str(place.folder / f"data{number}")]
+        command += ["--http", f"tcp:{web}{_HERE}" if place.processes == 1 else f"reuse:{web}:interface=127.0.0.1"]
+        for option, port in {"--irc": irc, "--line": line, "--health": health}.items():
+            command += [option, f"tcp:{port}{_HERE}"]
+        for limit in MEET_LIMITS:
+            command += ["--limit", limit]
+        if place.broker:
+            command += ["--broker", place.broker]
+        commands.append(command)
+    if len(commands) == 1:
+        return Server(commands[0], [web, *others], place.folder, meet_environment())
+    together = " & ".join(map(shlex.join, commands))
+    return Server(["sh", "-c", f"{together} & wait"], [web, *others], place.folder, meet_environment())
 
 
 def _node(script: str, module: str) -> Callable[[Place], Server]:

@@ -62,6 +62,7 @@ class Row:
     shape: Shape
     peers: tuple[str, ...] = ()
     broker: str = ""
+    processes: int = 1
 
     def smaller(self, share: float) -> Row:
         """The row with ``share`` of its listeners, to try the benchmark itself."""
@@ -103,6 +104,27 @@ ROWS: tuple[Row, ...] = (
     Row("says-hundred", "100 rooms, one person in each says", scenes.says, SAYS, MANY_ROOMS, ("meet",)),
     Row("says-redis", "one room, on Redis", scenes.says, SAYS, ONE_ROOM, ("meet",), broker="redis"),
     Row("says-hundred-redis", "100 rooms, on Redis", scenes.says, SAYS, MANY_ROOMS, ("meet",), broker="redis"),
+    Row("w1-redis", "w1 on Redis", scenes.talk, TALK, Shape(WEB, 1000), ("loop", "meet"), broker="redis"),
+    Row(
+        "w1-redis-two",
+        "the same, the thousand in two processes",
+        scenes.talk,
+        TALK,
+        Shape(WEB, 1000),
+        ("loop", "meet"),
+        broker="redis",
+        processes=2,
+    ),
+    Row(
+        "w1-redis-three",
+        "the same, in three",
+        scenes.talk,
+        TALK,
+        Shape(WEB, 1000),
+        ("loop", "meet"),
+        broker="redis",
+        processes=3,
+    ),
     Row(
         "return",
         "1,000 come back at once after a restart, 20 messages/s going on",
