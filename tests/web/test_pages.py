@@ -182,7 +182,7 @@ class RoomPage(WebCase):
         page = await self.ask("GET", "/geometry/projector")
         self.assertEqual(page.status, 200)
         self.assertIn("for all to see", page.text)
-        self.assertIn(f">{self.url.partition('://')[2]}/geometry</p>", page.text)
+        self.assertIn(f">{self.url.partition('://')[2]}/<wbr>geometry</p>", page.text)
         self.assertNotIn("<form", page.text)
         await self.ask("POST", "/api/v1/rooms/geometry/asks", {"ask": "close"}, nora)
         answer = await self.ask("GET", "/geometry/projector")
