@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from meet.limits import Limits
 from meet.store import store_for
-from tests.contracts.store import opened, said
+from tests.contracts.records import opened, said
 from tests.servers.couchdb import Couchdb
 
 

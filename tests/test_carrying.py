@@ -16,7 +16,7 @@ from meet.interfaces import Record
 from meet.limits import Limits
 from meet.moments import moment
 from meet.store import store_for
-from tests.contracts.store import START, forgotten, opened, post, record, said
+from tests.contracts.records import START, forgotten, opened, post, record, said
 
 
 def quiet(_count: int) -> None:

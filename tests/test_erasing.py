@@ -22,7 +22,7 @@ from meet.reaper import Reaper
 from meet.recorder import Recorder
 from meet.store import store_for
 from meet.wire import decode_event, encode
-from tests.contracts.store import START
+from tests.contracts.records import START
 
 LIMITS = Limits()
 AT = moment(START)

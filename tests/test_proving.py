@@ -19,7 +19,7 @@ from meet.limits import Limits
 from meet.proving import ReceiptOptions
 from meet.store import store_for
 from meet.wire import decode_event
-from tests.contracts.store import opened, said
+from tests.contracts.records import opened, said
 from tests.servers.mariadb import Mariadb
 from tests.servers.postgresql import Postgresql
 from tests.servers.program import until

@@ -15,7 +15,7 @@ from meet.limits import Limits
 from meet.moments import moment
 from meet.receipt import Place, Receipt, in_file, in_files, pattern, samples, shown
 from meet.store import store_for
-from tests.contracts.store import START, forgotten, opened, record, said
+from tests.contracts.records import START, forgotten, opened, record, said
 
 
 class Patterns(SynchronousTestCase):

@@ -7,97 +7,30 @@ looked at; ``break_it`` lets the database be away, and says by False if the test
 
 from __future__ import annotations
 
-import copy
 import random
 
 import pytest
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from meet.broker.ledger import Ledger
 from meet.errors import Unavailable
 from meet.events import (
     Closed,
-    Event,
-    Expired,
     Extended,
-    Forgotten,
     Joined,
     Left,
-    Opened,
     Position,
     Removed,
-    Renewed,
     Retitled,
-    Said,
 )
 from meet.interfaces import IStore, Kept, Record
-from meet.limits import Limits
 from meet.look import Look
 from meet.moments import DAY, moment
-from meet.posts import Media, Provenance
-from meet.wire import bare, decode_event, encode
-
-START = 1_795_000_000.0
+from tests.contracts.records import START, bared, expired, forgotten, opened, pieces, post, record, renewed, said
+from tests.contracts.store_renewal import RenewalContract
 
 
-def record(seq: int, event: Event, room: str = "algebra", epoch: str = "k3q") -> Record:
-    return Record(room, Position(epoch, seq), encode(event))
-
-
-def opened(seq: int = 1, title: str = "Algebra", room: str = "algebra", epoch: str = "k3q") -> Record:
-    ends = moment(START + 3600)
-    event = Opened(at=moment(START), name=room, title=title, ends=ends, limit=140, lock="l" * 16)
-    return record(seq, event, room, epoch)
-
-
-def said(seq: int, text: str, nick: str = "ann", room: str = "algebra", epoch: str = "k3q") -> Record:
-    event = Said(at=moment(START + seq), by="p" * 16, nick=nick, via="web", text=text, ref=f"r{seq}")
-    return record(seq, event, room, epoch)
-
-
-def post(seq: int, text: str, expires: float | None, epoch: str = "k3q") -> Record:
-    """A line that was written elsewhere, whose words must be gone ``expires`` seconds after `START`."""
-    event = Said(
-        at=moment(START + seq),
-        by=f"twitter:{seq}",
-        nick=text,
-        via="twitter",
-        text=text,
-        post=Provenance(
-            id=f"{seq}00",
-            handle=text,
-            at=moment(START),
-            link=f"https://x.com/i/status/{seq}00",
-            media=(Media(link=f"https://pics.example/{text}"),),
-            warning=text,
-            expires="" if expires is None else moment(START + expires),
-        ),
-    )
-    return record(seq, event, epoch=epoch)
-
-
-def expired(seq: int, before: float, epoch: str = "k3q") -> Record:
-    return record(seq, Expired(at=moment(START), until=moment(START + before)), epoch=epoch)
-
-
-def bared(*records: Record) -> list[tuple[Position, bytes]]:
-    return [(each.position, bare(each.body)) for each in records]
-
-
-def forgotten(seq: int, room: str = "algebra", epoch: str = "k3q") -> Record:
-    return record(seq, Forgotten(at=moment(START)), room, epoch)
-
-
-def renewed(seq: int, epoch: str = "new", was: str = "k3q", before: tuple[str, ...] = ()) -> Record:
-    return record(seq, Renewed(at=moment(START), was=was, before=before), epoch=epoch)
-
-
-def pieces(*records: Record) -> list[tuple[Position, bytes]]:
-    return [(each.position, each.body) for each in records]
-
-
-class StoreContract:
+class StoreContract(RenewalContract):
     def make(self, clock):
         raise NotImplementedError
 
@@ -397,83 +330,6 @@ class StoreContract:
                 assert word.encode() not in held
         for room, last in seqs.items():
             assert len(await self.all_of(store, room)) == last - 1
-
-    # A log that goes on in another, because the broker had lost some of it.
-
-    async def test_a_log_that_goes_on_takes_what_was_recorded_with_it(self):
-        store = await self.started()
-        lines = [said(2, "one"), said(3, "two")]
-        await store.record([opened(), *lines])
-        await store.record([renewed(6), said(4, "late", epoch="new"), said(7, "on", epoch="new")])
-        told = [said(2, "one", epoch="new"), said(3, "two", epoch="new"), said(4, "late", epoch="new")]
-        assert await self.all_of(store, epoch="new") == pieces(*told, said(7, "on", epoch="new"))
-        assert await self.all_of(store) == []
-        assert list(await store.living()) == [("algebra", "new")]
-
-    async def test_a_record_of_the_former_log_that_comes_late_is_not_kept(self):
-        store = await self.started()
-        await store.record([opened(), said(2, "one")])
-        for _ in range(2):
-            await store.record([renewed(3)])
-            await store.record([opened(), said(2, "one"), said(9, "late")])
-        assert await self.all_of(store) == []
-        assert await self.all_of(store, epoch="new") == pieces(said(2, "one", epoch="new"))
-
-    async def test_a_log_renewed_within_one_batch_is_moved_too(self):
-        store = await self.started()
-        await store.record([opened(), said(2, "one"), renewed(3), said(4, "two", epoch="new")])
-        assert await self.all_of(store, epoch="new") == pieces(said(2, "one", epoch="new"), said(4, "two", epoch="new"))
-
-    async def test_the_logs_before_are_moved_where_their_renewal_was_lost_too(self):
-        store = await self.started()
-        await store.record([opened(), said(2, "one")])
-        await store.record([renewed(5, "newest", was="new", before=("k3q",)), said(6, "two", epoch="newest")])
-        assert len(await self.all_of(store, epoch="newest")) == 2
-        assert list(await store.living()) == [("algebra", "newest")]
-
-    async def test_of_two_under_one_number_the_new_log_says_which_stays(self):
-        store = await self.started()
-        await store.record([opened(), said(2, "given the number again")])
-        lost = [said(2, "lost at first", epoch="new"), said(3, "given the number again", epoch="new")]
-        for _ in range(2):
-            await store.record([renewed(4), *lost])
-        assert await self.all_of(store, epoch="new") == pieces(*lost)
-
-    async def test_lines_that_got_other_numbers_stand_there_only(self):
-        store = await self.started()
-        ledger, number = Ledger("k3q", Limits()), iter(range(1, 10))
-
-        def on(which: Ledger, *texts: str) -> list[Record]:
-            lines = [said(next(number), text).body for text in texts]
-            return [Record("algebra", which.publish(line, START, under=None).position, line) for line in lines]
-
-        common = on(ledger, "one")
-        behind = copy.deepcopy(ledger)
-        lost, since = on(ledger, "two", "three"), on(behind, "four", "five", "six", "seven")
-        restored = behind.restored(ledger.look(), renewed(0).body, "new", START)
-        assert restored is not None
-        for batch in (common, lost, since, [Record("algebra", *told) for told in restored.records]):
-            await store.record(batch)
-        told = [decode_event(body) for _, body in await self.all_of(store, epoch="new")]
-        texts = [event.text for event in told if isinstance(event, Said)]
-        assert texts == ["one", "two", "three", "four", "five", "six", "seven"]
-
-    async def test_state_under_a_number_that_was_given_twice_counts(self):
-        store = await self.started()
-        await store.record([opened(), said(2, "since")])
-        title = Retitled(at=moment(START), by="a", nick="ann", title="Lost at first")
-        await store.record([renewed(4), record(2, title, epoch="new"), said(3, "since", epoch="new")])
-        look = await store.memory("algebra", "new", 10)
-        assert (Position("new", 2), encode(title)) in look.kept
-        assert list(look.tail) == pieces(said(3, "since", epoch="new"))
-
-    async def test_a_renewed_log_is_forgotten_whole(self):
-        store = await self.started()
-        await store.record([opened(), said(2, "owlpost"), renewed(3), forgotten(4, epoch="new")])
-        assert list(await store.living()) == []
-        assert await self.all_of(store, epoch="new") == []
-        if (held := self.files()) is not None:
-            assert b"owlpost" not in held
 
     async def test_living_logs_are_those_that_opened_and_are_not_forgotten(self):
         store = await self.started()

@@ -24,7 +24,8 @@ from meet.store import store_for
 from meet.store.archive import upgrade
 from meet.store.dialects import address_of, changing, engine_for
 from meet.store.tables import ENTRIES, METADATA, ROOMS
-from tests.contracts.store import START, StoreContract, forgotten, opened, pieces, record, said
+from tests.contracts.records import START, forgotten, opened, pieces, record, said
+from tests.contracts.store import StoreContract
 
 
 class SharedContract(StoreContract):

@@ -16,7 +16,7 @@ from meet.errors import Unavailable
 from meet.events import Position
 from meet.limits import Limits
 from meet.store import couchdb, http, store_for
-from tests.contracts.store import opened, pieces, said
+from tests.contracts.records import opened, pieces, said
 from tests.servers.couchdb import Couchdb
 from tests.store.ground import ServedContract
 

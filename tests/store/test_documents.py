@@ -11,7 +11,7 @@ from meet.interfaces import Record
 from meet.moments import moment
 from meet.store import documents
 from meet.store.documents import NUMBER_MOST, document, removed, settled
-from tests.contracts.store import START, record, said
+from tests.contracts.records import START, record, said
 
 LOG = ("algebra", "k3q")
 ROOMS = some.text("abz019-", min_size=1, max_size=40)

@@ -12,7 +12,7 @@ from meet.moments import moment
 from meet.store import http
 from meet.store.http import PATIENCE_TO_WRITE, Address, Couch
 from meet.store.keeping import COMPACT_AGAIN, Keeping
-from tests.contracts.store import START, forgotten, opened, record, renewed, said
+from tests.contracts.records import START, forgotten, opened, record, renewed, said
 from tests.standins.couchdb import CouchDb
 
 

@@ -14,7 +14,8 @@ from twisted.trial.unittest import TestCase
 from meet.errors import Unavailable
 from meet.limits import Limits
 from meet.store import shelf, store_for
-from tests.contracts.store import StoreContract, forgotten, opened, pieces, renewed, said
+from tests.contracts.records import forgotten, opened, pieces, renewed, said
+from tests.contracts.store import StoreContract
 
 
 class OverLines(StoreContract, TestCase):

@@ -6,7 +6,7 @@ import pytest
 from twisted.trial.unittest import TestCase
 
 from meet.errors import Unavailable
-from tests.contracts.store import opened, pieces, said
+from tests.contracts.records import opened, pieces, said
 from tests.servers.postgresql import Postgresql
 from tests.store.ground import ServerContract
 

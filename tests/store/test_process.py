@@ -24,7 +24,8 @@ from meet.store import store_for
 from meet.store.process import PATIENCE, ProcessStore
 from meet.store.questions import PAGE_MOST, Answer, Question, read_question, written
 from meet.store.readers import Readers
-from tests.contracts.store import StoreContract, opened, said
+from tests.contracts.records import opened, said
+from tests.contracts.store import StoreContract
 
 
 class ReadThroughASocket(ProcessStore):

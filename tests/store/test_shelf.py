@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from meet.store.shelf import Shelf, logs
-from tests.contracts.store import opened, pieces, said
+from tests.contracts.records import opened, pieces, said
 
 
 def test_numbers_are_in_order_however_they_came(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from meet.search import folded
 from meet.store import archive, sieves
 from meet.store.sieves import BLOCK, marks_of, may_have, sieve
 from meet.store.tables import METADATA, SIEVES
-from tests.contracts.store import START, forgotten, opened, record, renewed, said
+from tests.contracts.records import START, forgotten, opened, record, renewed, said
 
 WORDS = ["eule", "straße", "ﬁnden", "東京都", "กรุงเทพ", "zoë", "🦉", "café", "100%", "o'brien", "ќниги"]
 

@@ -19,7 +19,7 @@ from meet.store import dialects, sql
 from meet.store.archive import upgrade
 from meet.store.dialects import engine_for
 from meet.store.tables import ENTRIES, fit
-from tests.contracts.store import opened, pieces, said
+from tests.contracts.records import opened, pieces, said
 from tests.store.ground import SqlContract
 
 

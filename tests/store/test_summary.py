@@ -9,7 +9,7 @@ from meet.interfaces import Kept
 from meet.moments import moment
 from meet.store import summary
 from meet.wire import decode_event
-from tests.contracts.store import START, opened, pieces, record, said
+from tests.contracts.records import START, opened, pieces, record, said
 
 AT, ENDS = moment(START + 60), moment(START + 7200)
 
