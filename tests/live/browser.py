@@ -90,6 +90,10 @@ class Browser:
             )
         ]
 
+    def until_heard(self, *lines: tuple[str, str]) -> None:
+        """Wait until these are all the lines on the page."""
+        until(lambda: self.heard == list(lines), f"{lines} on the page, which says\n{self.text()}")
+
     def offline(self, away: bool) -> None:
         """Take the network away, or give it back."""
         self.driver.execute_cdp_cmd("Network.enable", {})
