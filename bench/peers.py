@@ -161,7 +161,7 @@ def _ngircd(place: Place, file: str) -> list[str]:
 
 
 LOOP = Peer("loop", "a bare loop of send() in C, the yardstick", _plain(), _loop())
-JOINING = Peer("loop, joining", "the same, what comes in one read goes out in one send()", _plain(), _loop("join"))
+JOINING = Peer("joining loop", "the same, what comes in one read goes out in one send()", _plain(), _loop("join"))
 MEET = Peer(
     "meet",
     "this repository: ask, decide, committed by the local broker, heard",

@@ -147,6 +147,6 @@ ROWS: tuple[Row, ...] = (
         scenes.talk,
         CEILING,
         Shape(WEB, 1000, under_way=64),
-        ("loop, joining",),
+        ("joining loop",),
     ),
 )
