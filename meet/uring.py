@@ -16,10 +16,11 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 from array import array
 from collections.abc import Sequence
 from mmap import MAP_SHARED, PROT_READ, PROT_WRITE, mmap
-from socket import MSG_DONTWAIT, MSG_NOSIGNAL, socketpair
+from socket import socketpair
 from typing import Final
 
 BYTES_MOST: Final = 65536
@@ -31,11 +32,11 @@ _ENTRIES = 512
 _SETUP, _ENTER = 425, 426
 """The system calls' numbers: alike on all machines but Alpha."""
 
-_MAP_POPULATE = 0x8000
 _SUBMISSIONS_AT = 0x10000000
 _ONE_MAPPING = 1
 _GET_EVENTS = 1
 _OP_SEND = 26
+_DO_NOT_WAIT, _NO_SIGNAL = 0x40, 0x4000
 
 _PARAMETERS = struct.Struct("=10I 8IQ 8IQ")
 _SUBMISSION = struct.Struct("=BBHiQQIIQ24x")
@@ -49,6 +50,9 @@ class Ring:
     """A ring that sends.  Raises `OSError` where the kernel has none, or does not let this process have one."""
 
     def __init__(self) -> None:
+        if sys.platform != "linux":
+            # There these numbers are other system calls.
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         self._call = ctypes.CDLL(None, use_errno=True).syscall
         told = ctypes.create_string_buffer(_PARAMETERS.size)
         self._ring = self._enter(_SETUP, _ENTRIES, ctypes.byref(told))
@@ -96,7 +100,7 @@ class Ring:
         address = ctypes.addressof(self._buffer)
         for each in range(entries):
             self._counts[order + each] = each
-            send = (_OP_SEND, 0, 0, -1, 0, address, 0, MSG_DONTWAIT | MSG_NOSIGNAL, each)
+            send = (_OP_SEND, 0, 0, -1, 0, address, 0, _DO_NOT_WAIT | _NO_SIGNAL, each)
             _SUBMISSION.pack_into(submissions, each * _SUBMISSION.size, *send)
 
     def _send(self, files: Sequence[int], length: int) -> list[int]:
@@ -106,15 +110,11 @@ class Ring:
         self._lengths[at : at + count] = array("I", (length,)) * count
         counts[self._submit] = (counts[self._submit] + count) % _COUNTS
         left = count
-        while left:
-            try:
-                left -= self._enter(_ENTER, self._ring, left, count, _GET_EVENTS, None, 0)
-            except InterruptedError:
-                continue
-            except OSError:
-                # It has no memory for them: they are not sent by this way.
-                counts[self._submit] = counts[self._submitted]
-                break
+        while left and (went := self._go_in(left, count)):
+            left -= went
+        if left:
+            # It has no memory for these: they are not sent by this way.
+            counts[self._submit] = counts[self._submitted]
         first = counts[self._told] & self._completion_mask
         ended = (counts[self._ended] - counts[self._told]) % _COUNTS
         results = self._results[first : first + ended].tolist()
@@ -126,6 +126,13 @@ class Ring:
         counts[self._told] = (counts[self._told] + ended) % _COUNTS
         return results
 
+    def _go_in(self, submissions: int, completions: int) -> int:
+        """Enter the kernel, and come back when so many ``completions`` are there; how many ``submissions`` it took."""
+        try:
+            return self._enter(_ENTER, self._ring, submissions, completions, _GET_EVENTS, None, 0)
+        except OSError:
+            return 0
+
     def _enter(self, *arguments: object) -> int:
         result: int = self._call(*arguments)
         if result < 0:
@@ -134,7 +141,7 @@ class Ring:
         return result
 
     def _map(self, size: int, at: int) -> mmap:
-        return mmap(self._ring, size, MAP_SHARED | _MAP_POPULATE, PROT_READ | PROT_WRITE, offset=at)
+        return mmap(self._ring, size, MAP_SHARED, PROT_READ | PROT_WRITE, offset=at)
 
     def _try_out(self) -> None:
         """A kernel that is older than its sends has the ring alone."""
