@@ -10,14 +10,15 @@ was put before.  Whoever calls says when, and how many at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from meet.errors import GOODBYES, Goodbye
 from meet.events import Entry
 from meet.interfaces import Here, IFormat, IListener, Status
-from meet.writer import NO_FILE, write_past, writer_of
+from meet.writer import NO_FILE, Writer, write_past, writer_of
 
 Told = Entry | Here | Status
 """What listeners are told."""
@@ -54,6 +55,75 @@ class _Heard:
         self.write = self.write_on = heard
 
 
+class _Queue:
+    """The ways to all listeners of one format, in their order, and their files as the kernel takes them."""
+
+    __slots__ = ("_as_of", "_files", "_places", "ways")
+
+    def __init__(self, ways: Iterable[Way]) -> None:
+        self.ways = list(ways)
+        self._files = array("i")
+        self._as_of = -1
+        self._places: dict[Way, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.ways)
+
+    def place(self, way: Way) -> int:
+        """Where ``way`` stands; -1 if it does not."""
+        if not self._places:
+            self._places = {each: number for number, each in enumerate(self.ways)}
+        return self._places.get(way, -1)
+
+    def look(self) -> None:
+        """Take down the files of all.  As long as no writer has another one, nobody has to be looked at again."""
+        if self._as_of != Writer.changes:
+            self._files = array("i", [way.file for way in self.ways])
+            self._as_of = Writer.changes
+
+    def files(self, first: int, last: int) -> array[int]:
+        """The files of those from place ``first`` to before ``last``."""
+        if self._as_of != Writer.changes:
+            return array("i", [way.file for way in self.ways[first:last]])
+        return self._files[first:last]
+
+
+class _Listeners:
+    """Who listens in one format, and the way to each."""
+
+    __slots__ = ("_queue", "_ways")
+
+    def __init__(self) -> None:
+        self._ways: dict[IListener, Way] = {}
+        self._queue: _Queue | None = None
+
+    def __len__(self) -> int:
+        return len(self._ways)
+
+    def __iter__(self) -> Iterator[IListener]:
+        return iter(self._ways)
+
+    def way(self, listener: IListener) -> Way | None:
+        """The way to ``listener``; None if it does not listen."""
+        return self._ways.get(listener)
+
+    def put(self, listener: IListener) -> None:
+        """Let it listen, by the way that it has now."""
+        self._ways[listener] = writer_of(listener.heard) or _Heard(listener.heard)
+        self._queue = None
+
+    def take(self, listener: IListener) -> Way | None:
+        """Let it listen no more; the way that it had."""
+        self._queue = None
+        return self._ways.pop(listener, None)
+
+    def queue(self) -> _Queue:
+        """All of them, as they are now; it stays as it is when somebody comes or goes."""
+        if self._queue is None:
+            self._queue = _Queue(self._ways.values())
+        return self._queue
+
+
 @dataclass(slots=True, eq=False)
 class _Round:
     """What the listeners of one format are told in one round, and who of them comes next."""
@@ -61,7 +131,7 @@ class _Round:
     form: IFormat
     data: bytes
     entries: int
-    due: list[Way]
+    queue: _Queue
     apart: dict[Way, list[bytes]]
     """Who is told something else: less, as they said some of it themselves, or came late."""
 
@@ -89,7 +159,7 @@ class Audience:
         self.room = room
         self.delivered = 0
         self._broke = broke
-        self._by_format: dict[IFormat, dict[IListener, Way]] = {}
+        self._by_format: dict[IFormat, _Listeners] = {}
         self._skipping: dict[str, dict[IListener, None]] = {}
         self._waiting: list[Told] = []
         # Of those who came while something waited: how much of it they are not told.
@@ -116,7 +186,7 @@ class Audience:
 
     def add(self, listener: IListener) -> None:
         """Tell ``listener`` what is put from now on."""
-        self._by_format.setdefault(listener.format, {})[listener] = _way_to(listener)
+        self._by_format.setdefault(listener.format, _Listeners()).put(listener)
         if listener.skips:
             self._skipping.setdefault(listener.skips, {})[listener] = None
         if self._waiting:
@@ -127,15 +197,14 @@ class Audience:
         if self._rounds:
             self._changed.append(listener)
             return
-        listeners = self._by_format.get(listener.format, {})
-        if listener in listeners:
-            listeners[listener] = _way_to(listener)
+        if self._way_to(listener) is not None:
+            self._by_format[listener.format].put(listener)
 
     def remove(self, listener: IListener) -> bool:
         """Tell ``listener`` nothing more; say whether it listened."""
-        listeners = self._by_format.get(listener.format, {})
-        way = listeners.pop(listener, None)
-        if way is None:
+        listeners = self._by_format.get(listener.format)
+        way = None if listeners is None else listeners.take(listener)
+        if listeners is None or way is None:
             return False
         if not listeners:
             del self._by_format[listener.format]
@@ -177,12 +246,12 @@ class Audience:
 
     def catch_up(self, listener: IListener) -> None:
         """Tell ``listener`` now what waits for it, before its turn."""
-        way = self._by_format.get(listener.format, {}).get(listener)
+        way = self._way_to(listener)
         if way is None:
             return
         pieces: list[bytes] = []
         for each in self._rounds:
-            if each.form == listener.format and way not in self._done and way in each.due[each.reached :]:
+            if each.form == listener.format and way not in self._done and each.queue.place(way) >= each.reached:
                 mine = each.apart.get(way)
                 pieces += [each.data] if mine is None else mine
                 self.delivered += each.entries if mine is None else len(mine)
@@ -204,7 +273,7 @@ class Audience:
 
     def tell_one(self, listener: IListener, told: Told) -> None:
         """Tell ``listener`` alone, at once, if it listens."""
-        way = self._by_format.get(listener.format, {}).get(listener)
+        way = self._way_to(listener)
         if way is None:
             return
         try:
@@ -241,56 +310,61 @@ class Audience:
             data = b"".join(piece for _, piece in pieces)
             if data:
                 own = {
-                    listeners[each]: [
-                        piece for by, piece in pieces[late.get(each, 0) :] if piece and (not by or by != each.skips)
-                    ]
+                    way: [piece for by, piece in pieces[late.get(each, 0) :] if piece and (not by or by != each.skips)]
                     for each in apart
-                    if each in listeners
+                    if (way := listeners.way(each)) is not None
                 }
                 entries = sum(1 for _, piece in pieces if piece)
-                self._rounds.append(_Round(form, data, entries, list(listeners.values()), own))
+                queue = listeners.queue()
+                queue.look()
+                self._rounds.append(_Round(form, data, entries, queue, own))
 
     def _go_on(self, turn: _Round, most: int) -> int:
-        ways = turn.due[turn.reached : turn.reached + most]
-        count = len(ways)
-        turn.reached += count
-        if turn.reached >= len(turn.due):
+        queue, first = turn.queue, turn.reached
+        turn.reached = last = min(first + most, len(queue))
+        if last >= len(queue):
             del self._rounds[0]
-        if self._done:
-            ways = [way for way in ways if way not in self._done]
-        if turn.apart:
-            for way in [way for way in ways if way in turn.apart]:
-                pieces = turn.apart[way]
+        files = queue.files(first, last)
+        others = {}
+        for way in (*self._done, *turn.apart) if self._done or turn.apart else ():
+            if first <= (place := queue.place(way)) < last:
+                others[place] = way
+                files[place - first] = NO_FILE
+        for way in others.values():
+            if (pieces := turn.apart.get(way)) and way not in self._done:
                 self.delivered += len(pieces)
-                if pieces:
-                    self._hand((way,), b"".join(pieces), turn.form)
-            ways = [way for way in ways if way not in turn.apart]
-        self.delivered += len(ways) * turn.entries
-        self._hand(ways, turn.data, turn.form)
-        return count
+                self._hand_alone(way, b"".join(pieces), turn.form)
+        self.delivered += (last - first - len(others)) * turn.entries
+        # What everything else is about: next to nothing but what the kernel does.
+        whole = len(turn.data)
+        taken = write_past(files, turn.data)
+        if taken.count(whole) < len(taken):
+            for place, count in enumerate(taken, first):
+                if count < whole and place not in others:
+                    self._hand_on(queue.ways[place], turn.data[count:], turn.form)
+        return last - first
 
-    def _hand(self, ways: Sequence[Way], data: bytes, form: IFormat) -> None:
-        """What everything else is about: next to nothing but the system calls in `write_past`."""
-        whole = len(data)
-        taken = write_past([way.file for way in ways], data)
-        if taken.count(whole) == len(ways):
-            return
-        for way, count in zip(ways, taken, strict=True):
-            if count < whole:
-                try:
-                    way.write_on(data[count:])
-                except Exception:
-                    listeners = self._by_format.get(form, {})
-                    for listener in [each for each, its in listeners.items() if its is way]:
-                        self._broken(listener)
+    def _hand_alone(self, way: Way, data: bytes, form: IFormat) -> None:
+        (count,) = write_past((way.file,), data)
+        if count < len(data):
+            self._hand_on(way, data[count:], form)
+
+    def _hand_on(self, way: Way, data: bytes, form: IFormat) -> None:
+        """Leave to ``way`` what the kernel did not take."""
+        try:
+            way.write_on(data)
+        except Exception:
+            listeners = self._by_format.get(form)
+            for listener in [each for each in listeners or () if self._way_to(each) is way]:
+                self._broken(listener)
+
+    def _way_to(self, listener: IListener) -> Way | None:
+        listeners = self._by_format.get(listener.format)
+        return None if listeners is None else listeners.way(listener)
 
     def _broken(self, listener: IListener) -> None:
         self._broke("A listener broke and was removed", listener)
         self.dismiss(listener, GOODBYES["internal"])
-
-
-def _way_to(listener: IListener) -> Way:
-    return writer_of(listener.heard) or _Heard(listener.heard)
 
 
 def _author(item: Told) -> str:

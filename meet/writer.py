@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import repeat
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.tcp import Connection
@@ -40,8 +40,11 @@ class Writer:
     """Writes to ``transport``; calls ``slow`` once if its reader does not keep up.
 
     The transport must have no producer registered; ``consumer``, or else the transport itself,
-    gets this one until `close`.  ``file`` is what `write_past` takes in place of `write`.
+    gets this one until `close`.  ``file`` is what `write_past` takes in place of `write`; ``changes``
+    counts how often that became another one, of all writers.
     """
+
+    changes: ClassVar[int] = 0
 
     __slots__ = (
         "_behind",
@@ -132,7 +135,7 @@ class Writer:
     # In the place of the connection's own methods, which it calls for its own bytes and ours.
 
     def _begun(self) -> None:
-        self.file = NO_FILE
+        self._have(NO_FILE)
         type(self._transport).startWriting(self._transport)
 
     def _emptied(self) -> None:
@@ -148,7 +151,11 @@ class Writer:
     def _look(self) -> None:
         """Pass the transport by from now on, if it has nothing left to send."""
         if not self._unsent() and not self.closed:
-            self.file = self._past
+            self._have(self._past)
+
+    def _have(self, file: int) -> None:
+        self.file = file
+        Writer.changes += 1
 
     def _unsent(self) -> int:
         """Bytes that the connection has still to send; where that cannot be seen, those since it was full.
@@ -177,7 +184,8 @@ class Writer:
         self.closed = True
         if self._past != NO_FILE:
             # The transport closes the file after this; then its number may be another connection's.
-            self._past = self.file = NO_FILE
+            self._past = NO_FILE
+            self._have(NO_FILE)
             del self._transport.startWriting, self._transport.stopWriting
 
     def _stop_waiting(self) -> None:

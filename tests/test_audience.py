@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 
 from meet.audience import ENDING, Audience
 from meet.errors import GOODBYES
+from meet.limits import Limits
 from tests.flow import Ear, Plain
 from tests.test_outbox import said
+from tests.test_writer import Pipe
 
 STEPS = st.one_of(
     st.tuples(st.just("put"), st.integers(0, 3)),
@@ -31,22 +36,26 @@ def fails(*broken: Any) -> None:
 class Model:
     """An audience, and what each of its listeners should have heard by the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, ears: int = 8) -> None:
         self.audience = Audience("algebra", fails)
         forms = [Plain(), Plain()]
         # Of each format some are told all, and some not what they say themselves.
-        self.ears = [Ear(forms[n % 2], skips=AUTHORS[n] if n < 4 else "") for n in range(8)]
+        self.ears = [Ear(forms[n % 2], skips=AUTHORS[n] if n < 4 else "") for n in range(ears)]
         self.inside: set[int] = set()
-        self.owed = [""] * 8
+        self.owed = [""] * ears
         self.count = 0
+
+    def word(self) -> str:
+        """What is said next."""
+        return str(self.count)
 
     def put(self, author: int) -> None:
         self.count += 1
         by = AUTHORS[author]
-        self.audience.put([said(str(self.count), self.count, by, by)])
+        self.audience.put([said(self.word(), self.count, by, by)])
         for number in self.inside:
             if self.ears[number].skips != by:
-                self.owed[number] += f"{by}:{self.count};"
+                self.owed[number] += f"{by}:{self.word()};"
 
     def come(self, number: int) -> None:
         if number not in self.inside:
@@ -77,6 +86,62 @@ class Model:
         assert len(told) <= most
         for number, ear in enumerate(self.ears):
             assert self.owed[number].startswith(ear.text)
+
+
+class Wires(Model):
+    """The same over connections of small buffers, on which something else is sent too, past the audience."""
+
+    def __init__(self, close: Callable[[Pipe], None]) -> None:
+        super().__init__(24)
+        limits = Limits().but({"bytes-unsent": 10**9})
+        self.pipes = [Pipe(1, limits) for _ in self.ears]
+        for number, pipe in enumerate(self.pipes):
+            close(pipe)
+            self.ears[number].heard = pipe.writer.write  # type: ignore[method-assign]
+            self.come(number)
+
+    def word(self) -> str:
+        return str(self.count).rjust(900, "0")
+
+    def go(self, number: int) -> None:
+        if number in self.inside:
+            self.inside.discard(number)
+            self.audience.catch_up(self.ears[number])
+            assert self.audience.remove(self.ears[number])
+
+    def look_again(self, number: int) -> None:
+        self.audience.look_again(self.ears[number])
+
+    def catch_up(self, number: int) -> None:
+        self.audience.catch_up(self.ears[number])
+
+    def tell(self, most: int) -> None:
+        self.audience.tell(most * 8)
+
+    def control(self, number: int) -> None:
+        self.pipes[number].transport.write(b"~" * 40)
+
+    def read(self, number: int) -> None:
+        self.pipes[number].take(2_000)
+
+    def heard(self, number: int) -> str:
+        """All that came to one of them from the audience; what else was sent stands between two pieces."""
+        self.pipes[number].drain()
+        text = self.pipes[number].read.decode()
+        assert all(len(each) % 40 == 0 for each in re.findall("~+", text))
+        return text.replace("~", "")
+
+
+@settings(max_examples=100)
+@given(st.lists(st.one_of(STEPS, st.tuples(st.sampled_from(["control", "read"]), st.integers(0, 7))), max_size=60))
+def test_so_it_is_on_wires(steps: list[tuple[str, int]]) -> None:
+    with ExitStack() as closing:
+        model = Wires(lambda pipe: closing.callback(pipe.close))
+        for what, number in steps:
+            getattr(model, what.replace(" ", "_"))(number)
+        while model.audience.behind:
+            model.audience.tell(10)
+        assert [model.heard(number) for number in range(24)] == model.owed
 
 
 @settings(max_examples=300)
