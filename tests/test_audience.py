@@ -28,6 +28,9 @@ STEPS = st.one_of(
 )
 AUTHORS = ["p0", "p1", "p2", "p3"]
 
+WIRES = 64
+"""Half of them hear by one format, so many that one system call tells them."""
+
 
 def fails(*broken: Any) -> None:
     raise AssertionError(broken)
@@ -92,7 +95,7 @@ class Wires(Model):
     """The same over connections of small buffers, on which something else is sent too, past the audience."""
 
     def __init__(self, close: Callable[[Pipe], None]) -> None:
-        super().__init__(24)
+        super().__init__(WIRES)
         limits = Limits().but({"bytes-unsent": 10**9})
         self.pipes = [Pipe(1, limits) for _ in self.ears]
         for number, pipe in enumerate(self.pipes):
@@ -132,7 +135,7 @@ class Wires(Model):
         return text.replace("~", "")
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(st.one_of(STEPS, st.tuples(st.sampled_from(["control", "read"]), st.integers(0, 7))), max_size=60))
 def test_so_it_is_on_wires(steps: list[tuple[str, int]]) -> None:
     with ExitStack() as closing:
@@ -141,7 +144,19 @@ def test_so_it_is_on_wires(steps: list[tuple[str, int]]) -> None:
             getattr(model, what.replace(" ", "_"))(number)
         while model.audience.behind:
             model.audience.tell(10)
-        assert [model.heard(number) for number in range(24)] == model.owed
+        assert [model.heard(number) for number in range(WIRES)] == model.owed
+
+
+def test_what_began_to_wait_between_two_turns_of_a_round_goes_first() -> None:
+    with ExitStack() as closing:
+        model = Wires(lambda pipe: closing.callback(pipe.close))
+        model.put(0)
+        model.audience.tell(WIRES // 2 + 8)
+        late = model.pipes[-1]
+        late.transport.write(b"~")
+        model.audience.tell(WIRES)
+        late.drain()
+        assert late.read.startswith(b"~p0:")
 
 
 @settings(max_examples=300)
