@@ -297,24 +297,26 @@ class Audience:
         late, self._late = self._late, {}
         if not waiting:
             return
-        authors = {by for item in waiting if (by := _author(item))}
-        apart = [*late, *(listener for by in authors for listener in self._skipping.get(by, ()))]
+        apart = list(late)
+        if self._skipping:
+            authors = {by for item in waiting if (by := _author(item))}
+            apart += [listener for by in authors for listener in self._skipping.get(by, ())]
         for form, listeners in list(self._by_format.items()):
             try:
-                pieces = [(_author(item), _write(form, self.room, item)) for item in waiting]
+                pieces = [_write(form, self.room, item) for item in waiting]
             except Exception:
                 self._broke("A format broke and its listeners were removed", form)
                 for listener in list(listeners):
                     self.dismiss(listener, GOODBYES["internal"])
                 continue
-            data = b"".join(piece for _, piece in pieces)
+            data = b"".join(pieces)
             if data:
-                own = {
-                    way: [piece for by, piece in pieces[late.get(each, 0) :] if piece and (not by or by != each.skips)]
-                    for each in apart
-                    if (way := listeners.way(each)) is not None
-                }
-                entries = sum(1 for _, piece in pieces if piece)
+                own = {}
+                for each in apart:
+                    if (way := listeners.way(each)) is not None:
+                        since = late.get(each, 0)
+                        own[way] = _not_its_own(each, waiting[since:], pieces[since:])
+                entries = len(pieces) - pieces.count(b"")
                 queue = listeners.queue()
                 queue.look()
                 self._rounds.append(_Round(form, data, entries, queue, own))
@@ -367,15 +369,17 @@ class Audience:
         self.dismiss(listener, GOODBYES["internal"])
 
 
+def _not_its_own(listener: IListener, told: Sequence[Told], pieces: Sequence[bytes]) -> list[bytes]:
+    """Those of ``pieces``, in which ``told`` was written, that ``listener`` is to hear."""
+    skips = listener.skips
+    return [piece for item, piece in zip(told, pieces, strict=True) if piece and not (skips and skips == _author(item))]
+
+
 def _author(item: Told) -> str:
     return getattr(item.event, "by", "") if isinstance(item, Entry) else ""
 
 
 def _write(form: IFormat, room: str, item: Told) -> bytes:
-    match item:
-        case Here():
-            return form.here(room, item)
-        case Status():
-            return form.status(room, item)
-        case _:
-            return form.entry(room, item)
+    if isinstance(item, Entry):
+        return form.entry(room, item)
+    return form.here(room, item) if isinstance(item, Here) else form.status(room, item)

@@ -106,7 +106,10 @@ class Outbox:
 
     def _make_due(self, audience: Audience) -> None:
         self._due[audience] = None
-        if self._call is None:
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._due and self._call is None:
             self._call = self._clock.callLater(0, self._flush)
 
     def _flush(self) -> None:
@@ -118,7 +121,9 @@ class Outbox:
             left -= self._tell(audience, left)
             if audience.behind:
                 # Behind the others, who wait as well.
-                self._make_due(audience)
+                self._due[audience] = None
+        # All of those who were told may have heard everything, while others have not had their turn.
+        self._flush_soon()
 
     def _tell(self, audience: Audience, most: int) -> int:
         told = audience.tell(most)

@@ -182,6 +182,15 @@ class OutboxTests(SynchronousTestCase):
         assert found == [False]
         assert (other.text, crowd[-1].text) == ("ann:2;", "ann:1;")
 
+    def test_the_last_of_many_rooms_have_their_turn_too(self) -> None:
+        rooms = {f"room-{number}": [Ear() for _ in range(AT_ONCE // 10)] for number in range(25)}
+        for room, crowd in rooms.items():
+            for ear in crowd:
+                self.outbox.add(room, ear)
+            self.outbox.put(room, [said("1")])
+        self.turn()
+        assert {ear.text for crowd in rooms.values() for ear in crowd} == {"ann:1;"}
+
     def test_who_comes_between_the_turns_of_a_large_room_has_no_hole_and_nothing_twice(self) -> None:
         form = Plain()
         crowd, late = [Asking(self.clock, form) for _ in range(AT_ONCE + 1)], Ear(form)

@@ -13,12 +13,12 @@ Everything here blocks; `meet.store.sql` runs it on threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Table, and_, delete, inspect, select, text, update
+from sqlalchemy import Connection, Table, and_, delete, func, inspect, select, text, update
 
 from meet.events import (
     Closed,
@@ -270,13 +270,27 @@ def _remove_again(connection: Connection, records: Sequence[Record]) -> None:
     for room, position, _ in records:
         log = (room, position.epoch)
         oldest[log] = min(oldest.get(log, position.seq), position.seq)
-    for (room, epoch), seq in oldest.items():
+    for room, epoch in _removed_after(connection, oldest):
+        seq = oldest[room, epoch]
         mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
         later = and_(ENTRIES.c.seq > seq, ENTRIES.c.kind == _REMOVED)
         for position, body in _no_lines(connection, mine, epoch, later):
             event = decode_event(body)
             if isinstance(event, Removed) and seq <= event.number < position.seq:
                 _remove(connection, room, epoch, event.number)
+
+
+def _removed_after(connection: Connection, numbers: Mapping[tuple[str, str], int]) -> set[tuple[str, str]]:
+    """The logs, of those that have a number here, in which something was removed behind it."""
+    found: set[tuple[str, str]] = set()
+    names = sorted({room for room, _ in numbers})
+    for start in range(0, len(names), _AT_ONCE):
+        removed = and_(text(NO_LINE), _KIND == _REMOVED, ENTRIES.c.room.in_(names[start : start + _AT_ONCE]))
+        newest = select(ENTRIES.c.room, ENTRIES.c.epoch, func.max(ENTRIES.c.seq)).where(removed)
+        for room, epoch, seq in connection.execute(newest.group_by(ENTRIES.c.room, ENTRIES.c.epoch)).all():
+            if numbers.get((room, epoch), seq) < seq:
+                found.add((room, epoch))
+    return found
 
 
 def _expire(connection: Connection, room: str, epoch: str, since: int) -> set[int]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from meet.events import Position, Said
 from meet.search import folded, words_of
@@ -32,6 +32,10 @@ SHAKEN = 2048
 _AT_ONCE = 256
 _BITS_EACH = 8  # so one in nine of what a block does not have passes by mistake
 _LINE = Said.__name__.lower()
+# Made once: to put a question together takes SQLAlchemy longer than a database to answer it.
+_LAST_MADE = select(func.max(SIEVES.c.block)).where(
+    SIEVES.c.room == bindparam("of_room"), SIEVES.c.epoch == bindparam("of_epoch")
+)
 
 
 def sieve(texts: Iterable[str]) -> bytes:
@@ -95,10 +99,13 @@ def make(connection: Connection, room: str, epoch: str, numbers: Iterable[int]) 
     blocks = {number // BLOCK for number in numbers}
     if not blocks:
         return
+    last = connection.execute(_LAST_MADE, {"of_room": room, "of_epoch": epoch}).scalar()
+    if len(blocks) == 1 and min(blocks) == (0 if last is None else last + 1):
+        # As nearly always: the block goes on that is the newest, and the one before it has its sieve.
+        return
     mine = and_(ENTRIES.c.room == room, ENTRIES.c.epoch == epoch)
     made = and_(SIEVES.c.room == room, SIEVES.c.epoch == epoch)
     last_of_all = (newest(connection, mine) or 0) // BLOCK
-    last = connection.execute(select(func.max(SIEVES.c.block)).where(made)).scalar()
     if last is None or last < min(blocks) - 1:
         before = and_(mine, ENTRIES.c.seq < min(blocks) * BLOCK)
         former = newest(connection, before)

@@ -14,6 +14,8 @@ from meet.events import Entry, Forgotten, Presence
 from meet.interfaces import Here, IFormat, Status
 from meet.wire import encode, pair
 
+_NOT_TOLD = (Presence, Forgotten)
+
 
 def frame(payload: bytes) -> bytes:
     """``payload`` (UTF-8) as one unmasked text frame with FIN set (RFC 6455 section 5.2)."""
@@ -37,7 +39,7 @@ def event_entry(item: Entry) -> bytes:
 
 def is_told(item: Entry) -> bool:
     """Whether people are told this entry by itself."""
-    return not isinstance(item.event, Presence | Forgotten)
+    return not isinstance(item.event, _NOT_TOLD)
 
 
 def here_object(here: Here) -> dict[str, object]:
