@@ -12,7 +12,8 @@ from tests.contracts.broker_ground import BrokerGround
 from tests.contracts.hearing import Heard
 
 AT = "2026-11-24T12:00:00.000Z"
-OPENED = Opened(at=AT, name="algebra", title="Algebra", ends="2026-11-25T12:00:00.000Z", limit=140, lock="l")
+# A broker that has a time of its own, Redis, lets rooms go whose time is over by that.
+OPENED = Opened(at=AT, name="algebra", title="Algebra", ends="2126-11-25T12:00:00.000Z", limit=140, lock="l")
 
 
 def said(text: str, ref: str = "") -> Said:

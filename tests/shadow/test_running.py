@@ -47,7 +47,7 @@ def test_a_conversation_is_done_again_and_reported(tmp_path: Path) -> None:
                 epoch, _, number = run(client, "publish", asked).decode().partition(".")
                 return Position(epoch, int(number))
 
-            opened = Opened(at=AT, name="algebra", title="A", ends="2030-01-01T00:00:00.000Z", limit=140, lock="l")
+            opened = Opened(at=AT, name="algebra", title="A", ends="2126-01-01T00:00:00.000Z", limit=140, lock="l")
             law = publish(opened, None, key="opened", ruling=True)
             for each in range(10):
                 publish(Said(at=AT, by="p1", nick="ann", via="web", text=f"a riddle {each}"), law)

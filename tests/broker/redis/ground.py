@@ -33,7 +33,7 @@ PULSE = 0.5
 """Seconds between two pulses of a process in these tests; with three missed it counts as dead."""
 
 OPENED = encode(
-    Opened(at="2026-11-24T14:00:00.000Z", name="algebra", title="", ends="2027-11-24T15:00:00.000Z", limit=140, lock="")
+    Opened(at="2026-11-24T14:00:00.000Z", name="algebra", title="", ends="2126-11-24T15:00:00.000Z", limit=140, lock="")
 )
 
 
