@@ -328,14 +328,14 @@ class Audience:
             del self._rounds[0]
         files = queue.files(first, last)
         others = {}
-        for way in (*self._done, *turn.apart) if self._done or turn.apart else ():
+        for way in (*self._done, *turn.apart):
             if first <= (place := queue.place(way)) < last:
                 others[place] = way
                 files[place - first] = NO_FILE
         for way in others.values():
             if (pieces := turn.apart.get(way)) and way not in self._done:
                 self.delivered += len(pieces)
-                self._hand_alone(way, b"".join(pieces), turn.form)
+                self._hand(way, way.write, b"".join(pieces), turn.form)
         self.delivered += (last - first - len(others)) * turn.entries
         # What everything else is about: next to nothing but what the kernel does.
         whole = len(turn.data)
@@ -343,18 +343,14 @@ class Audience:
         if taken.count(whole) < len(taken):
             for place, count in enumerate(taken, first):
                 if count < whole and place not in others:
-                    self._hand_on(queue.ways[place], turn.data[count:], turn.form)
+                    way = queue.ways[place]
+                    self._hand(way, way.write_on, turn.data[count:], turn.form)
         return last - first
 
-    def _hand_alone(self, way: Way, data: bytes, form: IFormat) -> None:
-        (count,) = write_past((way.file,), data)
-        if count < len(data):
-            self._hand_on(way, data[count:], form)
-
-    def _hand_on(self, way: Way, data: bytes, form: IFormat) -> None:
-        """Leave to ``way`` what the kernel did not take."""
+    def _hand(self, way: Way, take: Callable[[bytes], None], data: bytes, form: IFormat) -> None:
+        """Let ``way`` take ``data`` by its own ``take``."""
         try:
-            way.write_on(data)
+            take(data)
         except Exception:
             listeners = self._by_format.get(form)
             for listener in [each for each in listeners or () if self._way_to(each) is way]:
