@@ -104,26 +104,13 @@ ROWS: tuple[Row, ...] = (
     Row("says-hundred", "100 rooms, one person in each says", scenes.says, SAYS, MANY_ROOMS, ("meet",)),
     Row("says-redis", "one room, on Redis", scenes.says, SAYS, ONE_ROOM, ("meet",), broker="redis"),
     Row("says-hundred-redis", "100 rooms, on Redis", scenes.says, SAYS, MANY_ROOMS, ("meet",), broker="redis"),
-    Row("w1-redis", "w1 on Redis", scenes.talk, TALK, Shape(WEB, 1000), ("loop", "meet"), broker="redis"),
-    Row(
-        "w1-redis-two",
-        "the same, the thousand in two processes",
-        scenes.talk,
-        TALK,
-        Shape(WEB, 1000),
-        ("loop", "meet"),
-        broker="redis",
-        processes=2,
-    ),
-    Row(
-        "w1-redis-three",
-        "the same, in three",
-        scenes.talk,
-        TALK,
-        Shape(WEB, 1000),
-        ("loop", "meet"),
-        broker="redis",
-        processes=3,
+    *(
+        Row(name, about, scenes.talk, TALK, Shape(WEB, 1000), ("loop", "meet"), "redis", processes)
+        for processes, name, about in (
+            (1, "w1-redis", "w1 on Redis"),
+            (2, "w1-redis-two", "the same, the thousand in two processes"),
+            (3, "w1-redis-three", "the same, in three"),
+        )
     ),
     Row(
         "return",
