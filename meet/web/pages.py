@@ -44,6 +44,15 @@ _FOUND = 50
 """Lines on a page of a search."""
 
 
+class _Elsewhere(Exception):
+    """What was asked for is at another ``path``; ``status`` says whether for good."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(path)
+        self.path = path
+        self.status = status
+
+
 class Pages:
     """The routes of people."""
 
@@ -97,27 +106,21 @@ class Pages:
     @app.route("/<room>", methods=["GET"])
     async def room(self, request: MeetRequest, room: str) -> bytes:
         """The room: its newest lines, and a field."""
-        folded = _folded(room)
-        if folded != room:
-            return request.redirect(f"/{folded}", 308)
+        _must_be_folded(room)
         try:
-            feed = await room_feed(self._house, folded)
+            feed = await room_feed(self._house, room)
         except Refused as refused:
             if refused.code != "no-room" or request.is_for_program:
                 raise
-            page = self._look.page("absent.html", **self._home_context(request, name=folded))
+            page = self._look.page("absent.html", **self._home_context(request, name=room))
             return request.answer(404, _HTML, page)
         return await self._room(request, feed)
 
     @app.route("/<room>/projector", methods=["GET"])
     async def projector(self, request: MeetRequest, room: str) -> bytes:
         """The room for all to see: its newest lines, large, and the way in."""
-        folded = _folded(room)
-        if folded != room:
-            return request.redirect(f"/{folded}/projector", 308)
-        feed = await room_feed(self._house, folded)
-        if feed.room.closed:
-            return request.redirect(f"/{folded}")
+        _must_be_folded(room, "/projector")
+        feed = await self._feed_of_open(room)
         page = self._look.page(
             "projector.html",
             room=self._room_context(feed),
@@ -200,12 +203,8 @@ class Pages:
     @app.route("/<room>/host", methods=["GET"])
     async def host(self, request: MeetRequest, room: str) -> bytes:
         """What a host may do."""
-        folded = _folded(room)
-        if folded != room:
-            return request.redirect(f"/{folded}/host", 308)
-        feed = await room_feed(self._house, folded)
-        if feed.room.closed:
-            return request.redirect(f"/{folded}")
+        _must_be_folded(room, "/host")
+        feed = await self._feed_of_open(room)
         return await self._hosting.show(request, feed)
 
     @app.route("/<room>/host", methods=["POST"])
@@ -216,10 +215,8 @@ class Pages:
     @app.route("/<room>/transcript", methods=["GET"])
     async def transcript(self, request: MeetRequest, room: str) -> bytes:
         """What was said, to read and to print."""
-        folded = _folded(room)
-        if folded != room:
-            return request.redirect(f"/{folded}/transcript", 308)
-        feed = await room_feed(self._house, folded)
+        _must_be_folded(room, "/transcript")
+        feed = await room_feed(self._house, room)
         status, words, problem = 200, request.query("q"), ""
         place = wire.position(request.query("before")) if request.query("before") else None
         near = wire.position(request.query("near")) if request.query("near") else None
@@ -249,10 +246,8 @@ class Pages:
     @app.route("/<room>/transcript.txt", methods=["GET"])
     async def transcript_text(self, request: MeetRequest, room: str) -> bytes | None:
         """All that was said, as plain text."""
-        folded = _folded(room)
-        if folded != room:
-            return request.redirect(f"/{folded}/transcript.txt", 308)
-        return await self._transcripts.text(request, await room_feed(self._house, folded))
+        _must_be_folded(room, "/transcript.txt")
+        return await self._transcripts.text(request, await room_feed(self._house, room))
 
     @app.route("/help", methods=["GET"])
     @app.route("/help/problems", methods=["GET"], endpoint="problems")
@@ -305,10 +300,25 @@ class Pages:
         body = document(refused, self._house.at, part=trouble.part)
         return request.answer(503, "application/problem+json", body)
 
+    @app.handle_errors(_Elsewhere)
+    def elsewhere(self, request: Any, failure: Failure) -> bytes:
+        """Send the asker to where it is."""
+        place = failure.value
+        assert isinstance(place, _Elsewhere)
+        answer: bytes = request.redirect(place.path, place.status)
+        return answer
+
     @app.handle_errors(Exception)
     def failed(self, request: Any, failure: Failure) -> bytes:
         """Say what went wrong."""
         return self._problems.tell(request, failure)
+
+    async def _feed_of_open(self, room: str) -> Feed:
+        """Raises `_Elsewhere`, to the room itself, if it has closed."""
+        feed = await room_feed(self._house, room)
+        if feed.room.closed:
+            raise _Elsewhere(f"/{room}", 303)
+        return feed
 
     async def _form_of(self, request: MeetRequest, room: str) -> Feed:
         request.refuse_other_sites()
@@ -372,8 +382,11 @@ class Pages:
         return request.answer(refused.refusal.status if refused else 200, _HTML, page)
 
 
-def _folded(room: str) -> str:
+def _must_be_folded(room: str, rest: str = "") -> None:
+    """Raise `_Elsewhere` if ``room``, with ``rest`` behind it in the address, is not written as names of rooms are."""
     try:
-        return names.room_name(room)
+        folded = names.room_name(room)
     except Refused as refused:
         raise Refused("not-found", f"There is nothing at that address. {refused.detail}") from None
+    if folded != room:
+        raise _Elsewhere(f"/{folded}{rest}", 308)
