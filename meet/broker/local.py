@@ -27,7 +27,7 @@ from meet.broker.folder import FILE, lock
 from meet.broker.ledger import Ledger, Published
 from meet.broker.log import Left, Log, Written
 from meet.broker.observation import GATHER, Batch, Observation, there
-from meet.broker.scribe import Job, Scribe
+from meet.broker.scribe import Job, Reactor, Scribe
 from meet.broker.shelves import Shelves
 from meet.broker.turns import Turns
 from meet.errors import Stale, Taken, Unavailable
@@ -53,12 +53,12 @@ def make_broker(
     if synchronous is None:
         raise ValueError(f"The broker local: takes ?synchronous=normal or ?synchronous=full, not {url!r}.")
     if IReactorFromThreads.providedBy(clock):
-        threads = cast("IReactorFromThreads", clock)
+        threads = cast("Reactor", clock)
     else:
         # Importing it installs it, which is the assembly's to do: only when it is needed.
         from twisted.internet import reactor
 
-        threads = cast("IReactorFromThreads", reactor)
+        threads = cast("Reactor", reactor)
     return LocalBroker(data, synchronous, clock, threads, random, limits)
 
 
@@ -77,7 +77,7 @@ class LocalBroker:
         folder: Path,
         synchronous: str,
         clock: IReactorTime,
-        threads: IReactorFromThreads,
+        threads: Reactor,
         random: Callable[[int], bytes],
         limits: Limits,
     ) -> None:

@@ -1,7 +1,8 @@
 """The SQLite file of the local broker: what is remembered, and the journal.
 
 One table holds every entry.  It is there because its room remembers it (``held``) or
-because an observer has not yet acknowledged it; when neither is so it is deleted.
+because an observer has not yet acknowledged it; when neither is so it is deleted, many at a
+time: what a commit writes is written while somebody waits to be heard.
 
 The law: everything here happens in the one thread that has this object, between `begin`
 and `commit`; what was not committed never happened.  With ``synchronous`` NORMAL a commit
@@ -29,6 +30,9 @@ VERSION = 2
 
 SWEEP = 500
 """Rows deleted in one commit at most, so that a long journal is not let go in one pause."""
+
+EVERY = 1.0
+"""Seconds between two lettings go, and two notes of being alive."""
 
 _APPLICATION = 0x4D656574  # "Meet", for file(1)
 _SECRET_BYTES = 32
@@ -115,7 +119,11 @@ class Log:
         self._synchronous = synchronous
         self._limits = limits
         self._changed: dict[str, tuple[str, int, int, int]] = {}
-        self._now = 0.0
+        # Talk that its rooms do not remember any more, where the file does not say so yet.  Should it
+        # never come to that, `load` goes by the room's floor.
+        self._passed: list[tuple[str, str, int]] = []
+        self._now = self._lived = self._swept = 0.0
+        self._taken = False
         self._changes = 0
         self.more_to_sweep = False
         self.ended = 0.0
@@ -153,18 +161,21 @@ class Log:
         self._changes = self._connection.total_changes
 
     def commit(self) -> bool:
-        """Keep all that was written since `begin`, and let go what nobody needs any more.
+        """Keep all that was written since `begin`, and now and then let go what nobody needs any more.
 
         Returns whether anything was written, so that the disk has taken it.
         """
         self._flush()
-        self._sweep()
+        if self._taken or self.more_to_sweep or abs(self._now - self._swept) >= EVERY:
+            self._sweep()
         self._connection.execute("COMMIT")
         return self._connection.total_changes > self._changes
 
     def rollback(self) -> None:
         """Forget all that was written since `begin`."""
         self._changed.clear()
+        self._passed.clear()
+        self._lived = self._swept = 0.0
         self.more_to_sweep = False
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
@@ -178,8 +189,10 @@ class Log:
             "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (self._number(), room, epoch, seq, published.held, written.key, published.owner, written.body),
         )
-        for passed in published.passed:
-            execute("UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq = ?", (room, epoch, passed))
+        self._passed += [(room, epoch, passed) for passed in published.passed]
+        if written.key is not None:
+            # Until the file says so, what was said under the key before would stand again after a restart.
+            self._pass()
         if written.once is not None:
             execute("INSERT OR REPLACE INTO once VALUES (?, ?, ?, ?)", (room, written.once, seq, written.at))
         if written.erase is not None:
@@ -236,6 +249,7 @@ class Log:
     def live(self, now: float) -> None:
         """Note that this process is at work at ``now``."""
         self._connection.execute(_ALIVE, (now,))
+        self._lived = now
 
     def leave_behind(self) -> Sequence[Left]:
         """Every key that somebody holds, and when they were last there; none of them is here."""
@@ -257,6 +271,10 @@ class Log:
         found = execute("SELECT epoch, last, law, floor FROM rooms WHERE room = ?", (room,)).fetchone()
         if found is None:
             return Ledger(epoch, self._limits)
+        execute(
+            "UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq <= ? AND key IS NULL AND held",
+            (room, found[0], found[3]),
+        )
         rows = execute("SELECT seq, key, owner, body FROM entries WHERE room = ? AND held ORDER BY seq", (room,))
         marks = execute("SELECT mark, seq, at FROM once WHERE room = ? ORDER BY at", (room,))
         return Ledger.rebuilt(
@@ -276,6 +294,8 @@ class Log:
 
     def register(self, observer: str) -> int:
         """The number that ``observer`` has acknowledged; it is known from now on."""
+        # To one that is new nothing is told that was only there until now because nobody had let it go.
+        self._sweep()
         self._connection.execute(
             "INSERT INTO observers (name, acknowledged) VALUES (?, ?) ON CONFLICT DO UPDATE SET seen = NULL",
             (observer, _BEFORE_ALL),
@@ -297,6 +317,7 @@ class Log:
 
     def dismiss(self, observer: str) -> bool:
         """Forget ``observer``; whether it was known."""
+        self._taken = True
         return self._connection.execute("DELETE FROM observers WHERE name = ?", (observer,)).rowcount > 0
 
     def sizes(self, rooms: Sequence[str]) -> Mapping[str, int]:
@@ -315,6 +336,7 @@ class Log:
     def acknowledge(self, observer: str, number: int) -> None:
         """``observer`` has taken everything up to ``number``."""
         self._connection.execute("UPDATE observers SET acknowledged = ? WHERE name = ?", (number, observer))
+        self._taken = True
 
     def wipe(self) -> None:
         """Outside of a commit: leave no byte in the files of anything that was deleted.
@@ -374,11 +396,19 @@ class Log:
             "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?)",
             [(room, *state) for room, state in self._changed.items()],
         )
-        if self._changed and self._now:
+        if self._changed and self._now and abs(self._now - self._lived) >= EVERY:
             self.live(self._now)
         self._changed.clear()
 
+    def _pass(self) -> None:
+        self._connection.executemany(
+            "UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq = ?", self._passed
+        )
+        self._passed.clear()
+
     def _sweep(self) -> None:
+        self._pass()
+        self._taken, self._swept = False, self._now
         execute = self._connection.execute
         taken = execute("SELECT min(acknowledged) FROM observers").fetchone()[0]
         deleted = execute(

@@ -15,10 +15,9 @@ import sqlite3
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from meet.broker.log import Log
@@ -26,6 +25,16 @@ from meet.errors import Unavailable
 
 JOBS_IN_COMMIT = 2000
 """More wait for the next commit: the first of them should not wait for the last for long."""
+
+
+class Reactor(Protocol):
+    """What the scribe needs of the reactor."""
+
+    def callFromThread(self, callable: Callable[..., Any], *args: object) -> None:
+        """As `twisted.internet.interfaces.IReactorFromThreads` says."""
+
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: object) -> object:
+        """As `twisted.internet.interfaces.IReactorTime` says."""
 
 
 class Job(NamedTuple):
@@ -58,9 +67,9 @@ class Scribe:
 
     _log = Logger()
 
-    def __init__(self, log: Log, threads: IReactorFromThreads, broken: Callable[[], None]) -> None:
+    def __init__(self, log: Log, reactor: Reactor, broken: Callable[[], None]) -> None:
         self._file = log
-        self._threads = threads
+        self._reactor = reactor
         self._broken = broken
         # Each failed commit begins a new age; jobs of an age that failed are not done.
         self._age = 1
@@ -80,7 +89,7 @@ class Scribe:
         self._gathered.append((self._age, job))
         if len(self._gathered) == 1:
             # At the turn's end: the scribe would otherwise be woken for the first, and commit it alone.
-            self._threads.callFromThread(self._hand_over)
+            self._reactor.callLater(0, self._hand_over)
 
     def stop(self) -> Deferred[None]:
         """Do what is queued, close the file, and fire."""
@@ -114,12 +123,12 @@ class Scribe:
         going = True
         while going:
             taken, going = self._take()
-            self._threads.callFromThread(self._tell, self._write(taken))
+            self._reactor.callFromThread(self._tell, self._write(taken))
         try:
             self._file.close()
         except Exception:
             self._log.failure("Closing the log failed")
-        self._threads.callFromThread(self._end)
+        self._reactor.callFromThread(self._end)
 
     def _take(self) -> tuple[list[tuple[int, Job]], bool]:
         """What is to be done next, and whether more may come."""
