@@ -360,11 +360,13 @@ class Hub:
     def _tell_here(self, room: str, here: Here) -> None:
         self.outbox.put(room, [here])
 
-    def _until(self, position: Position, room: str, body: bytes, once: str | None) -> Deferred[Position]:
-        """Fires with ``position`` when this process has heard it; fails with `Unavailable` if it is not ``body``."""
+    def _until(self, position: Position, room: str, body: bytes, once: str | None) -> Position | Deferred[Position]:
+        """``position`` when this process has heard it, as nearly always it has; fails with `Unavailable`
+        if that is not ``body``.
+        """
         attended = self._rooms.get(room)
         if attended is None or reached(attended.feed.last, position):
-            return succeed(position)
+            return position
         late = self._clock.callLater(_PATIENCE, self._read_again, room, attended)
 
         def ended(result: Any) -> Any:

@@ -75,6 +75,7 @@ COMMIT;
 process has taken over from one before and whose people have not come back since.
 """
 
+_ENTER = "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ALIVE = "INSERT OR REPLACE INTO facts VALUES ('alive', ?)"
 _WIPE_DUE = "INSERT OR IGNORE INTO facts VALUES ('wipe due', x'')"
 _NUMBERED = (("id", "entries"), ("acknowledged", "observers"))
@@ -185,10 +186,16 @@ class Log:
         room, published = written.room, written.published
         epoch, seq = published.position
         execute = self._connection.execute
-        execute(
-            "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._number(), room, epoch, seq, published.held, written.key, published.owner, written.body),
-        )
+        if written.key is None:
+            # Talk has neither key nor owner, and for each None the sqlite3 module looks for an adapter.
+            execute(
+                "INSERT INTO entries (id, room, epoch, seq, held, body) VALUES (?, ?, ?, ?, 1, ?)",
+                (self._number(), room, epoch, seq, written.body),
+            )
+        else:
+            execute(
+                _ENTER, (self._number(), room, epoch, seq, published.held, written.key, published.owner, written.body)
+            )
         self._passed += [(room, epoch, passed) for passed in published.passed]
         if written.key is not None:
             # Until the file says so, what was said under the key before would stand again after a restart.
@@ -237,10 +244,7 @@ class Log:
         numbers = [*((at, first - len(quiet) + each) for each, at in enumerate(quiet)), *((at, 0) for at in told)]
         for at, number in numbers:
             row = rows.get(at) or Row(at.seq, None, None, told[at])
-            execute(
-                "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (number or self._number(), room, *at, at in rows, row.key, row.owner, row.body),
-            )
+            execute(_ENTER, (number or self._number(), room, *at, at in rows, row.key, row.owner, row.body))
         self._connection.executemany(
             "INSERT INTO once VALUES (?, ?, ?, ?)", [(room, mark.name, mark.seq, mark.at) for mark in ledger.marks]
         )

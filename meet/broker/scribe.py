@@ -30,10 +30,10 @@ JOBS_IN_COMMIT = 2000
 class Reactor(Protocol):
     """What the scribe needs of the reactor."""
 
-    def callFromThread(self, callable: Callable[..., Any], *args: object) -> None:
+    def callFromThread(self, call: Callable[..., Any], /, *args: object) -> None:
         """As `twisted.internet.interfaces.IReactorFromThreads` says."""
 
-    def callLater(self, delay: float, callable: Callable[..., Any], *args: object) -> object:
+    def callLater(self, delay: float, call: Callable[..., Any], /, *args: object) -> object:
         """As `twisted.internet.interfaces.IReactorTime` says."""
 
 

@@ -13,6 +13,7 @@ It holds no words, and what it is made of cannot be read out of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -149,5 +150,5 @@ def _grams(text: str) -> set[str]:
     # Without a step in Python for each letter: a busy room has a thousand of them every second.
     groups: set[tuple[str, ...]] = set(zip(text, text[1:], text[2:], strict=False))
     if not text.isascii():
-        groups.update(pair for pair in set(zip(text, text[1:], strict=False)) if not "".join(pair).isascii())
+        groups.update(pair for pair in set(pairwise(text)) if not "".join(pair).isascii())
     return {gram for gram in map("".join, groups) if gram.split() == [gram]}

@@ -30,7 +30,7 @@ class Files(SynchronousTestCase):
     def say(self, seq: int, body: bytes, at: float = 0.0, once: str | None = None, held: bool = True) -> None:
         published = Published(Position("k3q", seq), held=held)
         self.log.begin()
-        self.log.publish(Written("algebra", body, None, once, None, at, published, 0, 0))
+        self.log.publish(Written("algebra", body, None if held else "seat", once, None, at, published, 0, 0))
         self.log.commit()
 
     def bytes(self) -> bytes:
@@ -83,6 +83,40 @@ class Files(SynchronousTestCase):
         self.ends_and_is_opened_again()
         self.ends_and_is_opened_again()
         self.assertEqual(self.log.ended, 905.0)
+
+    def test_talk_that_passed_just_before_a_process_was_killed_is_not_remembered_by_the_next(self) -> None:
+        self.say(1, b"one" * 50, at=1000.0)
+        passed = Published(Position("k3q", 2), passed=(1,))
+        self.log.begin()
+        self.log.publish(Written("algebra", b"two", None, None, None, 1000.1, passed, 0, 1))
+        self.log.commit()
+        self.ends_and_is_opened_again()
+        self.log.begin()
+        self.assertEqual([body for _, body in self.log.load("algebra", "new").look().tail], [b"two"])
+        self.log.commit()
+        self.say(3, b"three", at=1002.0)
+        self.log.wipe()
+        self.assertNotIn(b"oneone", self.bytes())
+
+    def test_a_line_that_the_file_has_not_let_go_yet_is_not_told_to_a_new_observer(self) -> None:
+        self.say(1, b"one", at=1000.0)
+        self.log.begin()
+        passed = Published(Position("k3q", 2), passed=(1,))
+        self.log.publish(Written("algebra", b"two", None, None, None, 1000.1, passed, 0, 1))
+        self.log.register("recorder")
+        self.assertEqual([record.body for _, record in self.log.after(0, 10).records], [b"two"])
+        self.log.commit()
+
+    def test_what_a_failed_commit_would_have_let_go_is_still_remembered(self) -> None:
+        self.say(1, b"one", at=1000.0)
+        self.log.begin()
+        passed = Published(Position("k3q", 2), passed=(1,))
+        self.log.publish(Written("algebra", b"two", None, None, None, 1000.1, passed, 0, 1))
+        self.log.rollback()
+        self.say(2, b"two", at=1005.0)
+        self.log.begin()
+        self.assertEqual([body for _, body in self.log.load("algebra", "new").look().tail], [b"one", b"two"])
+        self.log.commit()
 
     def test_rooms_are_weighed(self) -> None:
         self.say(1, b"x" * 500)
