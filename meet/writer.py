@@ -129,8 +129,9 @@ class Writer:
         self._stop_waiting()
 
     def stopProducing(self) -> None:
-        """The connection is gone."""
+        """The connection is gone; a request, should it be one's, keeps its producer."""
         self._end()
+        self._consumer = None
 
     # In the place of the connection's own methods, which it calls for its own bytes and ours.
 
@@ -176,12 +177,15 @@ class Writer:
             self._give_up()
 
     def _give_up(self) -> None:
+        slow = self._slow
         self.close()
-        self._slow()
+        slow()
 
     def _end(self) -> None:
         self._stop_waiting()
         self.closed = True
+        # Whoever has this writer is known by it no longer, so both are free without a search.
+        self._slow = _nobody
         if self._past != NO_FILE:
             # The transport closes the file after this; then its number may be another connection's.
             self._past = NO_FILE
@@ -196,6 +200,10 @@ class Writer:
             del self._connection.writeSomeData
         if deadline.active():
             deadline.cancel()
+
+
+def _nobody() -> None:
+    """Who was to be told has gone."""
 
 
 def writer_of(write: Callable[[bytes], object]) -> Writer | None:

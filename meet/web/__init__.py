@@ -8,6 +8,7 @@ module            what it is
 ``request``       one request, decoded and bounded, and how it is answered
 ``security``      headers of every answer; other sites' pages are refused
 ``problems``      how the web says no: problem documents to programs, a page to people
+``routes``        from a request to its route, and from what that returns to the answer
 ``asking``        what every route needs: a room, a place in it, a safe way to wait
 ``api``           the routes of programs
 ``schemas``       what travels, as JSON Schema

@@ -194,8 +194,7 @@ class Api:
         """What is heard, and the bus, likewise."""
         return request.answer_json(asyncapi.document(request.base))
 
-    @app.handle_errors(Exception)
-    def failed(self, request: Any, failure: Failure) -> bytes:
+    def failed(self, request: MeetRequest, failure: Failure) -> bytes:
         """Say what went wrong."""
         return self._problems.tell(request, failure)
 

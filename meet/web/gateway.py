@@ -18,6 +18,7 @@ from meet.web.hosting import Hosting
 from meet.web.look import Look
 from meet.web.pages import Pages
 from meet.web.problems import Problems
+from meet.web.routes import Routes
 from meet.web.site import MeetSite
 from meet.web.socket import RoomSockets
 from meet.web.stream import Streams
@@ -36,8 +37,8 @@ class _Root(Resource):
         super().__init__()
         self._api = api
         self._problems = problems
-        self._programs: IResource = api.app.resource()
-        self._people: IResource = pages.app.resource()
+        self._programs = Routes(api.app, api.failed)
+        self._people = Routes(pages.app, pages.failed)
 
     def getChild(self, path: bytes, request: Any) -> IResource:
         """Give the whole path to the routes that know it."""

@@ -300,17 +300,11 @@ class Pages:
         body = document(refused, self._house.at, part=trouble.part)
         return request.answer(503, "application/problem+json", body)
 
-    @app.handle_errors(_Elsewhere)
-    def elsewhere(self, request: Any, failure: Failure) -> bytes:
-        """Send the asker to where it is."""
+    def failed(self, request: MeetRequest, failure: Failure) -> bytes:
+        """Say what went wrong, or send the asker to where it is."""
         place = failure.value
-        assert isinstance(place, _Elsewhere)
-        answer: bytes = request.redirect(place.path, place.status)
-        return answer
-
-    @app.handle_errors(Exception)
-    def failed(self, request: Any, failure: Failure) -> bytes:
-        """Say what went wrong."""
+        if isinstance(place, _Elsewhere):
+            return request.redirect(place.path, place.status)
         return self._problems.tell(request, failure)
 
     async def _feed_of_open(self, room: str) -> Feed:
