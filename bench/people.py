@@ -134,8 +134,8 @@ class IrcPerson(Person):
             f"CAP REQ :echo-message\r\nNICK {self.nick}\r\nUSER {self.nick} 0 * :soak\r\nCAP END\r\n"
             f"JOIN #{self.room}\r\n".encode()
         )
-        while b" 366 " not in (line := await reader.readline()):
-            if not line or line.startswith(b"ERROR") or b" 433 " in line:
+        while (reply := _reply(line := await reader.readline())) != b"366":
+            if not line or line.startswith(b"ERROR") or reply == b"433":
                 raise Broken(f"IRC answered {line!r}")
             self._answer(line)
         self._listen(reader)
@@ -155,9 +155,8 @@ class IrcPerson(Person):
             self.hear(line)
 
     def _answer(self, line: bytes) -> None:
-        words = line.split()
-        if len(words) > 1 and b"PING" in words[:2]:
-            self._writer.write(b"PONG " + words[-1] + b"\r\n")
+        if _reply(line) == b"PING":
+            self._writer.write(b"PONG " + line.split()[-1] + b"\r\n")
 
 
 class LinePerson(Person):
@@ -189,13 +188,15 @@ class _Asking(Person):
 
     async def come(self) -> None:
         """Take a session."""
+        self._said = 0
         self._reader, self._writer = await self._open(self.doors.web)
         told = await self._ask("POST", "sessions", {"nick": self.nick})
         self._token = str(told["token"])
 
     async def say(self, text: str) -> None:
-        """As one request."""
-        await self._ask("POST", "says", {"text": text})
+        """As one request, with a ref: asked twice, it is said once."""
+        self._said += 1
+        await self._ask("POST", "says", {"text": text, "ref": str(self._said)})
 
     async def leave(self) -> None:
         """Give the session back."""
@@ -213,8 +214,14 @@ class _Asking(Person):
         return head.encode() + data
 
     async def _ask(self, method: str, path: str, body: Any) -> Any:
-        self._writer.write(self._request(method, path, body))
-        return await _answer(self._reader)
+        try:
+            self._writer.write(self._request(method, path, body))
+            return await _answer(self._reader)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            # A server may close a connection that rests, also just now: RFC 9112, section 9.5.
+            self._reader, self._writer = await self._open(self.doors.web)
+            self._writer.write(self._request(method, path, body))
+            return await _answer(self._reader)
 
 
 class StreamPerson(_Asking):
@@ -269,6 +276,12 @@ def kinds() -> Iterator[type[Person]]:
     """The doors that people take, again and again."""
     while True:
         yield from KINDS
+
+
+def _reply(line: bytes) -> bytes:
+    """What a line of IRC is: a command or a number."""
+    words = line.split(maxsplit=2)
+    return words[1] if line.startswith(b":") and len(words) > 1 else words[0] if words else b""
 
 
 async def _frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -102,9 +103,14 @@ class Server:
                     sums[name] += int(rest.split()[0]) * 1024
         return sums["Pss"], sums["Rss"]
 
-    def descriptors(self) -> int:
-        """Open files and sockets of the tree."""
-        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
+    def descriptors(self) -> Counter[str]:
+        """What the tree has open, and how often: files by their names, and sockets and the like by their kinds."""
+        paths = [path for pid in self.pids() for path in Path(f"/proc/{pid}/fd").iterdir()]
+        found: Counter[str] = Counter()
+        for path in paths:
+            with suppress(FileNotFoundError):
+                found[path.readlink().name.partition(":")[0]] += 1
+        return found
 
     def output(self) -> str:
         """The last line that it wrote."""

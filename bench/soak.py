@@ -7,11 +7,13 @@ are compared with nobody there, before the first came and after the last has gon
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +58,9 @@ def soak(
 ) -> int:
     """Run it, write ``soak.md`` and ``soak.json``; 1 if anything was lost or broke."""
     os.sched_setaffinity(0, {LOAD_CORE})
+    # A search of ours through the crowd's objects stands still for a quarter of a second, which would be
+    # counted as the server's; in half an hour they leave little behind.
+    gc.disable()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         server = MEET.server(Place(peers, Path(folder), broker))
         server.start()
@@ -90,7 +95,7 @@ async def _watch(server: Server, crowd: Crowd, seconds: float, say: Callable[[st
         pss, rss = server.memory()
         p50, p99 = percentile(spans, 0.5), percentile(spans, 0.99)
         at = time.monotonic() - begun
-        looks.append(Look(at, crowd.inside, pss, rss, server.descriptors(), len(spans), p50, p99))
+        looks.append(Look(at, crowd.inside, pss, rss, server.descriptors().total(), len(spans), p50, p99))
         say(
             f"{at / 60:5.1f} of {seconds / 60:g} min · {crowd.inside} inside · {rss / 2**20:.1f} MiB · "
             f"{looks[-1].descriptors} files · {len(spans) / EVERY:.0f} heard/s · p50 {p50:.1f} p99 {p99:.1f} ms"
@@ -99,7 +104,7 @@ async def _watch(server: Server, crowd: Crowd, seconds: float, say: Callable[[st
     return looks
 
 
-def report(looks: Sequence[Look], crowd: Crowd, empty: int, left: int) -> str:
+def report(looks: Sequence[Look], crowd: Crowd, empty: Counter[str], left: Counter[str]) -> str:
     """What the soak comes to, as Markdown."""
     end = max(look.at for look in looks)
     filled = min(FILLED, end / 4)
@@ -117,7 +122,11 @@ def report(looks: Sequence[Look], crowd: Crowd, empty: int, left: int) -> str:
     ):
         before, after = (sum(getattr(look, name) for look in part) / len(part) / scale for part in (first, last))
         lines.append(f"| {name} | {before:.1f} {unit} | {after:.1f} {unit} | {(after / before - 1) * 100:+.1f} % |")
-    lines.append(f"| open files with nobody there | {empty} | {left} | {left - empty:+d} |")
+    before, after = empty.total(), left.total()
+    lines.append(f"| open files with nobody there | {before} | {after} | {after - before:+d} |")
+    more, fewer = left - empty, empty - left
+    changed = [*(f"{count:+d} {name}" for name, count in more.items()), *(f"-{fewer[name]} {name}" for name in fewer)]
+    lines += ["", f"- open files that changed: {', '.join(sorted(changed)) or 'none'}"]
     lines += ["", *(f"- {name}: {count}" for name, count in sorted(crowd.counts.items()))]
     lines += [f"- {count} × {words}" for words, count in crowd.words.most_common(20)]
     return "\n".join(lines) + "\n"
