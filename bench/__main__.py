@@ -65,7 +65,7 @@ class Soak(Options):
         _RESULTS,
         ["minutes", None, 30.0, "how long", float],
         ["people", None, 2000, "how many people", int],
-        ["rooms", None, 20, "in how many rooms", int],
+        ["rooms", None, 15, "in how many rooms", int],
         ["broker", None, "", "the broker of the Meet [default: its own]"],
     ]
 
