@@ -127,7 +127,11 @@ class Sessions:
         room = names.room_name(name)
         if token and not _TOKEN_SHORTEST <= len(token) <= _TOKEN_LONGEST:
             raise Refused("bad-input", f"A token has {_TOKEN_SHORTEST} to {_TOKEN_LONGEST} characters.")
-        token = token or self._secret()
+        if not token:
+            # Nobody else comes with what is made here.
+            token = self._secret()
+            alone: Session = yield self._join((room, names.digest(token)), via, address, nick, token, host_key)
+            return alone
         key = (room, names.digest(token))
         lock = self._coming.setdefault(key, DeferredLock())
         yield lock.acquire()

@@ -124,7 +124,7 @@ class Log:
         # never come to that, `load` goes by the room's floor.
         self._passed: list[tuple[str, str, int]] = []
         self._now = self._lived = self._swept = 0.0
-        self._taken = False
+        self._let_go = False
         self._changes = 0
         self.more_to_sweep = False
         self.ended = 0.0
@@ -167,7 +167,7 @@ class Log:
         Returns whether anything was written, so that the disk has taken it.
         """
         self._flush()
-        if self._taken or self.more_to_sweep or abs(self._now - self._swept) >= EVERY:
+        if self._let_go or self.more_to_sweep or abs(self._now - self._swept) >= EVERY:
             self._sweep()
         self._connection.execute("COMMIT")
         return self._connection.total_changes > self._changes
@@ -230,6 +230,7 @@ class Log:
             (self._number(), room, *position, body),
         )
         self._connection.execute(_WIPE_DUE)
+        self._let_go = True
 
     def restore(self, room: str, restored: Restored) -> None:
         """Let ``room`` be what it is in its new log; what the former one has not told yet is told all the same."""
@@ -321,7 +322,7 @@ class Log:
 
     def dismiss(self, observer: str) -> bool:
         """Forget ``observer``; whether it was known."""
-        self._taken = True
+        self._let_go = True
         return self._connection.execute("DELETE FROM observers WHERE name = ?", (observer,)).rowcount > 0
 
     def sizes(self, rooms: Sequence[str]) -> Mapping[str, int]:
@@ -340,7 +341,7 @@ class Log:
     def acknowledge(self, observer: str, number: int) -> None:
         """``observer`` has taken everything up to ``number``."""
         self._connection.execute("UPDATE observers SET acknowledged = ? WHERE name = ?", (number, observer))
-        self._taken = True
+        self._let_go = True
 
     def wipe(self) -> None:
         """Outside of a commit: leave no byte in the files of anything that was deleted.
@@ -412,7 +413,7 @@ class Log:
 
     def _sweep(self) -> None:
         self._pass()
-        self._taken, self._swept = False, self._now
+        self._let_go, self._swept = False, self._now
         execute = self._connection.execute
         taken = execute("SELECT min(acknowledged) FROM observers").fetchone()[0]
         deleted = execute(
