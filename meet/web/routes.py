@@ -2,8 +2,8 @@
 
 The routes are Klein's, the way through them is not: its resource makes functions for each request
 that know each other, and with them the request and all that it holds stays in memory until
-Python looks for such circles.  A room of people who ask by long-poll made 14,000 objects of
-them in a second, and each search stood still for half of one.
+Python looks for such circles, which stands still the longer the more there are
+(``docs/performance.md``).
 
 The law: a request whose answer was sent is held by nothing.
 """
