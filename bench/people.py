@@ -60,9 +60,10 @@ class Person:
 
     def _hear_no_more(self) -> None:
         hearing, self.hearing = self.hearing, None
-        if hearing is not None and not hearing.cancel():
-            # It ended before; whoever watches the stay has been told.
-            hearing.exception()
+        if hearing is not None:
+            hearing.cancel()
+            # It may have ended before, of which whoever watches the stay was told, or end just now.
+            hearing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     async def _open(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
