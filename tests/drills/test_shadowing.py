@@ -13,7 +13,9 @@ def test_redis_is_asked_for_the_same_with_a_shadow_and_without(tmp_path: Path) -
         trial = Trial(tmp_path, closing)
         without, shadowed = trial.turn(50, shadowed=False), trial.turn(50, shadowed=True)
     for name in PER_LINE:
-        assert without.calls[name] == shadowed.calls[name] >= 50 * PEOPLE
+        assert without.calls[name] >= 50 * PEOPLE
+        # What each process asks as time passes (leases, signs of life) comes in one turn or in the other.
+        assert abs(without.calls[name] - shadowed.calls[name]) <= 10, (name, without.calls, shadowed.calls)
     # What it says itself, beside signs of life: that it listens, before the first line.
     assert set(shadowed.calls) - set(without.calls) <= {"psubscribe", "pubsub|numpat"}
     assert shadowed.calls["psubscribe"] == 0
