@@ -37,9 +37,6 @@ PEOPLE = 4
 PER_LINE = ("xadd", "hmget", "xlen", "pttl", "get")
 """Commands that Redis does for a line and not because time passes."""
 
-_PATIENCE = 120.0
-"""Seconds until a program that gives way to all others is at work, on a machine that tests much else."""
-
 _LIMITS = [f"--limit={name}=0" for name in UNBOUNDED]
 
 
@@ -130,10 +127,10 @@ class Trial:
         process = subprocess.Popen(
             [sys.executable, "-m", "meet", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        _give_way(process)
         try:
-            # It has given way before it has even begun.
-            until(lambda: self.redis.command("PUBSUB", "NUMPAT") == 1, "the shadow to listen", _PATIENCE)
+            until(lambda: self.redis.command("PUBSUB", "NUMPAT") == 1, "the shadow to listen")
+            # Not before: on a machine that tests much else it would hardly begin.
+            _give_way(process)
             yield
             process.send_signal(signal.SIGINT)
             # How the candidate kept pace is told, and is another matter: production did not wait for it.
