@@ -215,14 +215,17 @@ class _Asking(Person):
         return head.encode() + data
 
     async def _ask(self, method: str, path: str, body: Any) -> Any:
+        request = self._request(method, path, body)
         try:
-            self._writer.write(self._request(method, path, body))
-            return await _answer(self._reader)
+            return await self._exchange(request)
         except (ConnectionError, asyncio.IncompleteReadError):
             # A server may close a connection that rests, also just now: RFC 9112, section 9.5.
             self._reader, self._writer = await self._open(self.doors.web)
-            self._writer.write(self._request(method, path, body))
-            return await _answer(self._reader)
+            return await self._exchange(request)
+
+    async def _exchange(self, request: bytes) -> Any:
+        self._writer.write(request)
+        return await _answer(self._reader)
 
 
 class StreamPerson(_Asking):

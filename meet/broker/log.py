@@ -124,7 +124,6 @@ class Log:
         # never come to that, `load` goes by the room's floor.
         self._passed: list[tuple[str, str, int]] = []
         self._now = self._lived = self._swept = 0.0
-        self._let_go = False
         self._changes = 0
         self.more_to_sweep = False
         self.ended = 0.0
@@ -167,7 +166,7 @@ class Log:
         Returns whether anything was written, so that the disk has taken it.
         """
         self._flush()
-        if self._let_go or self.more_to_sweep or abs(self._now - self._swept) >= EVERY:
+        if self.more_to_sweep or abs(self._now - self._swept) >= EVERY:
             self._sweep()
         self._connection.execute("COMMIT")
         return self._connection.total_changes > self._changes
@@ -186,6 +185,7 @@ class Log:
         room, published = written.room, written.published
         epoch, seq = published.position
         execute = self._connection.execute
+        self._passed += [(room, epoch, passed) for passed in published.passed]
         if written.key is None:
             # Talk has neither key nor owner, and for each None the sqlite3 module looks for an adapter.
             execute(
@@ -196,8 +196,6 @@ class Log:
             execute(
                 _ENTER, (self._number(), room, epoch, seq, published.held, written.key, published.owner, written.body)
             )
-        self._passed += [(room, epoch, passed) for passed in published.passed]
-        if written.key is not None:
             # Until the file says so, what was said under the key before would stand again after a restart.
             self._pass()
         if written.once is not None:
@@ -230,7 +228,7 @@ class Log:
             (self._number(), room, *position, body),
         )
         self._connection.execute(_WIPE_DUE)
-        self._let_go = True
+        self.more_to_sweep = True
 
     def restore(self, room: str, restored: Restored) -> None:
         """Let ``room`` be what it is in its new log; what the former one has not told yet is told all the same."""
@@ -322,7 +320,7 @@ class Log:
 
     def dismiss(self, observer: str) -> bool:
         """Forget ``observer``; whether it was known."""
-        self._let_go = True
+        self.more_to_sweep = True
         return self._connection.execute("DELETE FROM observers WHERE name = ?", (observer,)).rowcount > 0
 
     def sizes(self, rooms: Sequence[str]) -> Mapping[str, int]:
@@ -341,7 +339,7 @@ class Log:
     def acknowledge(self, observer: str, number: int) -> None:
         """``observer`` has taken everything up to ``number``."""
         self._connection.execute("UPDATE observers SET acknowledged = ? WHERE name = ?", (number, observer))
-        self._let_go = True
+        self.more_to_sweep = True
 
     def wipe(self) -> None:
         """Outside of a commit: leave no byte in the files of anything that was deleted.
@@ -413,7 +411,7 @@ class Log:
 
     def _sweep(self) -> None:
         self._pass()
-        self._let_go, self._swept = False, self._now
+        self._swept = self._now
         execute = self._connection.execute
         taken = execute("SELECT min(acknowledged) FROM observers").fetchone()[0]
         deleted = execute(
