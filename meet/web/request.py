@@ -226,6 +226,11 @@ class MeetRequest(Request):
     def _kind(self) -> str:
         return self.header("Content-Type").partition(";")[0].strip().lower()
 
+    @property
+    def over(self) -> bool:
+        """Whether it was answered, or its connection is lost."""
+        return bool(self.finished) or self.channel is None
+
     # Where twisted.web calls us.
 
     def gotLength(self, length: int | None) -> None:
@@ -291,7 +296,7 @@ class MeetRequest(Request):
     def processingFailed(self, reason: Failure) -> Failure:
         """The last resort: a bug outside of the routes."""
         problems.Problems.log.failure("A request could not be answered", reason)
-        if not self.finished and not self.startedWriting and self.channel is not None:
+        if not self.over and not self.startedWriting:
             self.write(
                 self.answer(
                     500, "application/problem+json", problems.document(Refused("internal", "It broke."), self.house.at)

@@ -63,7 +63,7 @@ class Routes(Resource):
         return NOT_DONE_YET
 
     def _refuse(self, failure: Failure, request: MeetRequest) -> bytes | None:
-        if not _is_over(request):
+        if not request.over:
             return self._failed(request, failure)
         # Nobody is there to be told; that the work for them was cancelled is why.
         if not failure.check(CancelledError):
@@ -77,15 +77,10 @@ class Routes(Resource):
 
 
 def _answer(told: bytes | None, request: MeetRequest) -> None:
-    if not _is_over(request):
+    if not request.over:
         if told is not None:
             request.write(told)
         request.finish()
-
-
-def _is_over(request: MeetRequest) -> bool:
-    """Whether it was answered, or its connection is lost."""
-    return bool(request.finished) or request.channel is None
 
 
 def _cancel(failure: Failure, work: Deferred[Any]) -> None:

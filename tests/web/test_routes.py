@@ -33,6 +33,11 @@ class Answered(WebCase):
 
         self.patch(site, "buildProtocol", built)
 
+    def search_no_more(self):
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+
     async def nothing_is_left(self):
         # The connection goes its own way after the answer.
         for _ in range(50):
@@ -41,9 +46,7 @@ class Answered(WebCase):
         self.assertEqual([ref() for ref in self.made if ref() is not None], [])
 
     async def test_a_request_is_free_without_a_search_when_it_was_answered(self):
-        gc.collect()
-        gc.disable()
-        self.addCleanup(gc.enable)
+        self.search_no_more()
         for method, path, body in (
             ("GET", "/", None),
             ("GET", "/algebra", None),
@@ -63,9 +66,7 @@ class Answered(WebCase):
 
     async def test_so_is_one_that_waited_until_something_was_said(self):
         at = await self.say(self.ann, "one")
-        gc.collect()
-        gc.disable()
-        self.addCleanup(gc.enable)
+        self.search_no_more()
         waiting = Deferred.fromCoroutine(
             self.ask("GET", f"/api/v1/rooms/algebra/entries?wait=20&after={at}", token=self.ann)
         )
@@ -75,9 +76,7 @@ class Answered(WebCase):
         await self.nothing_is_left()
 
     async def test_so_is_one_whose_asker_went_away(self):
-        gc.collect()
-        gc.disable()
-        self.addCleanup(gc.enable)
+        self.search_no_more()
         raw = await self.raw(b"GET /api/v1/rooms/algebra/events HTTP/1.1\r\nHost: meet.example\r\n\r\n")
         await raw.until(b"event: welcome\n")
         raw.transport.loseConnection()
