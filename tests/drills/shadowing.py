@@ -4,7 +4,8 @@ Two processes serve over one Redis, and four people say line after line there: s
 then with one that does it all again at a candidate, in turns.  For each turn it tells what Redis did for
 a line (``INFO commandstats``) and how long a line took from its author's hand until it came back.
 
-The shadow and the candidate give way to all others (``nice``): they would run on another machine.
+While times are measured, the shadow and the candidate give way to all others (``nice``): they would run on
+another machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -25,10 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.deploy.ground import fetch
 from tests.live.conftest import UNBOUNDED
 from tests.live.people import Socket
 from tests.live.server import Meet
-from tests.servers.program import until
+from tests.servers.program import free_port, until
 from tests.servers.redis import Redis
 
 ROOM = "algebra"
@@ -86,9 +89,10 @@ class _Speaker(Socket):
 
 
 class Trial:
-    """Production, a candidate, and people who talk."""
+    """Production, a candidate, and people who talk; ``niceness`` is how far the shadow and the candidate give way."""
 
-    def __init__(self, folder: Path, closing: contextlib.ExitStack) -> None:
+    def __init__(self, folder: Path, closing: contextlib.ExitStack, niceness: int = 0) -> None:
+        self._niceness = niceness
         self.redis = closing.enter_context(Redis())
         store = ("--store", f"sqlite:///{folder}/archive.sqlite3")
         production = ("--broker", self.redis.url, *store, *_LIMITS)
@@ -97,11 +101,13 @@ class Trial:
             Meet(folder / "serve2", *production, "--serve", "web", irc=False, line=False),
         ]
         free = (f"--limit={name}=0" for name in ("rooms-per-address", "joins-per-address", "connections-per-address"))
-        self.candidate = Meet(folder / "candidate", *_LIMITS, *free, irc=False, line=False)
+        self._health = free_port()
+        health = ("--health", f"tcp:{self._health}:interface=127.0.0.1")
+        self.candidate = Meet(folder / "candidate", *_LIMITS, *free, *health, irc=False, line=False)
         for meet in (*meets, self.candidate):
             closing.callback(meet.stop)
             meet.start()
-        _give_way(self.candidate.process)
+        self._give_way(self.candidate.process)
         meets[0].open(ROOM)
         self.speakers = [_Speaker(meets[number % 2], f"p{number}") for number in range(PEOPLE)]
         for speaker in self.speakers:
@@ -129,9 +135,11 @@ class Trial:
         )
         try:
             until(lambda: self.redis.command("PUBSUB", "NUMPAT") == 1, "the shadow to listen")
-            # Not before: on a machine that tests much else it would hardly begin.
-            _give_way(process)
+            self._give_way(process)
+            before = self._told()
             yield
+            # Beyond the news that each has come in, it is a line.
+            until(lambda: self._told() > before + PEOPLE, "the candidate to tell what was said")
             process.send_signal(signal.SIGINT)
             # How the candidate kept pace is told, and is another matter: production did not wait for it.
             out, errors = process.communicate(timeout=60)
@@ -140,10 +148,15 @@ class Trial:
         finally:
             process.kill()
 
+    def _told(self) -> float:
+        """How many entries the candidate has told its listeners, of which the shadow is the only one."""
+        figures = fetch(f"http://127.0.0.1:{self._health}/metrics").text
+        (told,) = re.findall(r"^meet_deliveries_total (\S+)$", figures, re.MULTILINE)
+        return float(told)
 
-def _give_way(process: subprocess.Popen[Any] | None) -> None:
-    assert process is not None
-    os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+    def _give_way(self, process: subprocess.Popen[Any] | None) -> None:
+        assert process is not None
+        os.setpriority(os.PRIO_PROCESS, process.pid, self._niceness)
 
 
 def main() -> int:
@@ -154,7 +167,7 @@ def main() -> int:
     wishes = parser.parse_args()
     turns = []
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as closing:
-        trial = Trial(Path(folder), closing)
+        trial = Trial(Path(folder), closing, niceness=19)
         trial.turn(wishes.lines, shadowed=False)
         sys.stdout.write(f"{HEAD}\n")
         for _ in range(wishes.turns):
