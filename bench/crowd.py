@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter
 
-from bench.people import Broken, Doors, Person, kinds
+from bench.people import KINDS, Broken, Doors, Person, kinds
 
 _MARK = re.compile(rb"~(\d+)\.(\d+)\.(\d+)\.(\d+)~")
 _FILL = "so many words are said here that nobody remembers them all "
@@ -21,6 +21,9 @@ STAY, AWAY, BETWEEN = 180.0, 5.0, 40.0
 """Seconds that a person stays, is away and keeps silent, on average.  Oftener, and this one program would
 have no time left to hear what 2,000 are told.
 """
+
+IN_A_ROW = 20
+"""Lines that are said to fill a room before those are waited for."""
 
 ECHO = 10.0
 """Seconds after which an own line that has not come back is lost."""
@@ -42,6 +45,27 @@ class Crowd:
     def inside(self) -> int:
         """How many are in a room now."""
         return len(self._inside)
+
+    async def fill(self, lines: int) -> None:
+        """Say so many lines in each room, with somebody of each door there, until all have heard them; then leave."""
+        await asyncio.gather(*(self._fill(room, lines) for room in range(self._rooms)))
+
+    async def _fill(self, room: int, lines: int) -> None:
+        people, visits = [], []
+        for kind in dict.fromkeys(KINDS):
+            # Their numbers begin where those of the others end.
+            visit = _Visit(self, self._people + room * len(KINDS) + len(people), 0)
+            people.append(kind(self._doors, f"soak{room}", f"filler{len(people)}", visit.hear))
+            visits.append(visit)
+            await people[-1].come()
+            visit.since = time.monotonic_ns()
+        for begun in range(0, lines, IN_A_ROW):
+            for line in range(begun, min(begun + IN_A_ROW, lines)):
+                await people[line % len(people)].say(visits[line % len(people)].line())
+            for visit in visits:
+                await asyncio.wait_for(visit.back(), ECHO)
+        for person in people:
+            await person.leave()
 
     async def live(self, seconds: float) -> None:
         """Come, talk and go until the time is over; then everybody leaves."""
@@ -92,14 +116,21 @@ class _Visit:
         self._said = 0
         self._awaited: dict[int, float] = {}
         self._heard: dict[tuple[int, int], int] = {}
+        self._back = asyncio.Event()
         self.since = 0
 
     def line(self) -> str:
         """The next line."""
         self._said += 1
         self._awaited[self._said] = time.monotonic()
+        self._back.clear()
         self._crowd.counts["said"] += 1
         return f"~{self._number}.{self._stay}.{self._said}.{time.monotonic_ns()}~ {_FILL * 2}"
+
+    async def back(self) -> None:
+        """Return once all own lines have come back."""
+        if self._awaited:
+            await self._back.wait()
 
     def expire(self) -> None:
         """Count own lines that never came back."""
@@ -121,3 +152,5 @@ class _Visit:
                 self._crowd.counts["lost" if count > last else "twice or late"] += 1
             if (number, stay) == (self._number, self._stay):
                 self._awaited.pop(count, None)
+                if not self._awaited:
+                    self._back.set()

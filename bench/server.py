@@ -93,6 +93,10 @@ class Server:
         """The processes of the tree."""
         return [] if self._process is None else list(_tree(self._process.pid))
 
+    def seconds(self) -> float:
+        """Seconds of CPU that the tree's living processes have used."""
+        return sum(_ticks(pid) for pid in self.pids()) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> tuple[int, int]:
         """Bytes of the tree: proportional share (PSS) and resident (RSS)."""
         sums = {"Pss": 0, "Rss": 0}
@@ -129,6 +133,12 @@ def _tree(pid: int) -> Sequence[int]:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *(each for child in children for each in _tree(int(child)))]
     return []
+
+
+def _ticks(pid: int) -> int:
+    # The name, which may hold anything, ends at the last bracket; see proc_pid_stat(5).
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _answers(port: int) -> bool:

@@ -1,7 +1,8 @@
 """The soak: people on all doors for half an hour, and whether anything of the server grows.
 
-Memory is compared from the sixth minute on, when the tails of the rooms are full; open files
-are compared with nobody there, before the first came and after the last has gone.
+Before they come each room is given the lines that it remembers, by somebody of each door, so that what grows is
+not what any room does that has just been opened.  Memory is compared from the sixth minute on, when marks of lines
+are known for as long as they will be; open files with nobody there, before the first came and after the last has gone.
 """
 
 from __future__ import annotations
@@ -35,13 +36,18 @@ FILLED = 300.0
 SPAN = 0.15
 """The share of the time that counts as the start, and as the end."""
 
+REMEMBERED = 1000
+"""Lines that are said in each room before anybody comes: what a room remembers."""
+
 GONE = 45.0
 """Seconds after the last has left until all that held their places is given back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at the server showed; memory in bytes, spans in milliseconds."""
+    """What one look at the server showed; memory in bytes, spans in milliseconds, and the server's microseconds
+    of CPU since the look before for each line that somebody heard.
+    """
 
     at: float
     inside: int
@@ -51,6 +57,7 @@ class Look:
     heard: int
     p50: float
     p99: float
+    work: float
 
 
 def soak(
@@ -67,11 +74,11 @@ def soak(
         try:
             open_rooms(server.ports[0], *(f"soak{room}" for room in range(rooms)))
             crowd = Crowd(Doors(*server.ports), rooms, people, random.Random(1))
-            empty = server.descriptors()
+            say(f"Each room is given {REMEMBERED} lines")
+            asyncio.run(crowd.fill(REMEMBERED))
+            empty = _alone(server, say)
             looks = asyncio.run(_watch(server, crowd, minutes * 60, say))
-            say(f"All have left; waiting {GONE:g} s")
-            time.sleep(GONE)
-            left = server.descriptors()
+            left = _alone(server, say)
         finally:
             server.stop()
     into.mkdir(parents=True, exist_ok=True)
@@ -83,22 +90,33 @@ def soak(
     return 1 if any(crowd.counts[name] for name in bad) else 0
 
 
+def _alone(server: Server, say: Callable[[str], None]) -> Counter[str]:
+    """What the server has open with nobody there."""
+    say(f"All have left; waiting {GONE:g} s")
+    time.sleep(GONE)
+    return server.descriptors()
+
+
 async def _watch(server: Server, crowd: Crowd, seconds: float, say: Callable[[str], None]) -> list[Look]:
     begun = time.monotonic()
     living = asyncio.create_task(crowd.live(seconds))
     looks: list[Look] = []
+    crowd.spans, used = [], server.seconds()
     while not living.done():
         await asyncio.wait([living], timeout=EVERY)
         spans, crowd.spans = crowd.spans, []
         if not spans:
             continue
+        before, used = used, server.seconds()
         pss, rss = server.memory()
         p50, p99 = percentile(spans, 0.5), percentile(spans, 0.99)
         at = time.monotonic() - begun
-        looks.append(Look(at, crowd.inside, pss, rss, server.descriptors().total(), len(spans), p50, p99))
+        work = (used - before) / len(spans) * 1e6
+        looks.append(Look(at, crowd.inside, pss, rss, server.descriptors().total(), len(spans), p50, p99, work))
         say(
             f"{at / 60:5.1f} of {seconds / 60:g} min · {crowd.inside} inside · {rss / 2**20:.1f} MiB · "
-            f"{looks[-1].descriptors} files · {len(spans) / EVERY:.0f} heard/s · p50 {p50:.1f} p99 {p99:.1f} ms"
+            f"{looks[-1].descriptors} files · {len(spans) / EVERY:.0f} heard/s, {work:.0f} µs each · "
+            f"p50 {p50:.1f} p99 {p99:.1f} ms"
         )
     await living
     return looks
@@ -118,6 +136,7 @@ def report(looks: Sequence[Look], crowd: Crowd, empty: Counter[str], left: Count
         ("rss", 2**20, "MiB"),
         ("p50", 1, "ms"),
         ("p99", 1, "ms"),
+        ("work", 1, "µs a line heard"),
         ("inside", 1, "people"),
     ):
         before, after = (sum(getattr(look, name) for look in part) / len(part) / scale for part in (first, last))
