@@ -147,7 +147,9 @@ def _mark(gram: str) -> int:
 
 def _grams(text: str) -> set[str]:
     """The groups of letters of which ``text`` is to have the marks, each within one word."""
-    # Without a step in Python for each letter: a busy room has a thousand of them every second.
+    # Without a step in Python for each letter: a busy room has a thousand of them every second.  And of words
+    # that come again, as most do, only once.
+    text = "\n".join(set(text.split()))
     groups: set[tuple[str, ...]] = set(zip(text, text[1:], text[2:], strict=False))
     if not text.isascii():
         groups.update(pair for pair in set(pairwise(text)) if not "".join(pair).isascii())
