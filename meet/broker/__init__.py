@@ -11,7 +11,8 @@
 ``local``       `IBroker` for one process, durable: the default
 ``scribe``      the one thread that writes for ``local``, many asks to a commit
 ``shelves``     the rooms that ``local`` has in memory
-``log``         the SQLite file of ``local``
+``log``         what ``local`` remembers and its journal, in SQLite
+``file``        their file: opened, brought up to this version, wiped
 ``folder``      where that file is, and the one process that has it
 ``redis``       `IBroker` for many processes on many hosts
 ==============  ====================================================================

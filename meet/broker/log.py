@@ -1,8 +1,10 @@
-"""The SQLite file of the local broker: what is remembered, and the journal.
+"""What the local broker remembers, and its journal, in a file of SQLite.
 
 One table holds every entry.  It is there because its room remembers it (``held``) or
 because an observer has not yet acknowledged it; when neither is so it is deleted, many at a
-time: what a commit writes is written while somebody waits to be heard.
+time: what a commit writes is written while somebody waits to be heard.  So where each room stands,
+and under which marks it was asked, is in tables of its own only once a second, and before any
+entry is deleted; until then the entries say it.
 
 The law: everything here happens in the one thread that has this object, between `begin`
 and `commit`; what was not committed never happened.  With ``synchronous`` NORMAL a commit
@@ -12,21 +14,20 @@ power; with FULL it survives both.
 
 from __future__ import annotations
 
-import sqlite3
+import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from meet.broker import file
 from meet.broker.ledger import Ledger, Mark, Published, Restored, Row
 from meet.broker.observation import Batch
 from meet.events import Position
 from meet.interfaces import Observer, Record
 from meet.limits import Limits
-
-VERSION = 2
-"""Of the tables; a file with a higher one was written by a newer Meet."""
 
 SWEEP = 500
 """Rows deleted in one commit at most, so that a long journal is not let go in one pause."""
@@ -34,50 +35,19 @@ SWEEP = 500
 EVERY = 1.0
 """Seconds between two lettings go, and two notes of being alive."""
 
-_APPLICATION = 0x4D656574  # "Meet", for file(1)
-_SECRET_BYTES = 32
-
-_TABLES = f"""
-PRAGMA application_id = {_APPLICATION};
-BEGIN IMMEDIATE;
-CREATE TABLE rooms (
-    room TEXT PRIMARY KEY, epoch TEXT NOT NULL, last INTEGER NOT NULL, law INTEGER NOT NULL, floor INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE entries (
-    id INTEGER PRIMARY KEY, room TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
-    held INTEGER NOT NULL, key TEXT, owner TEXT, body BLOB NOT NULL
-);
-CREATE UNIQUE INDEX by_position ON entries (room, epoch, seq);
-CREATE INDEX passed ON entries (id) WHERE NOT held;
-CREATE TABLE once (
-    room TEXT NOT NULL, mark TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (room, mark)
-) WITHOUT ROWID;
-CREATE INDEX once_at ON once (at);
-CREATE TABLE observers (name TEXT PRIMARY KEY, acknowledged INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 1;
-COMMIT;
-"""
-
-_FROM = {
-    1: """
-BEGIN IMMEDIATE;
-ALTER TABLE observers ADD COLUMN seen REAL;
-DELETE FROM facts WHERE name = 'probe';
-CREATE TABLE away (room TEXT NOT NULL, key TEXT NOT NULL, seen REAL NOT NULL, PRIMARY KEY (room, key)) WITHOUT ROWID;
-PRAGMA user_version = 2;
-COMMIT;
-"""
-}
-"""What leads from each version to the next.
-
-``seen`` is when an observer was last there, NULL while it is; ``away`` has the keys that a
-process has taken over from one before and whose people have not come back since.
-"""
-
-_ENTER = "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# Talk has neither key nor owner, and for each None the sqlite3 module looks for an adapter.
+_SAY = "INSERT INTO entries (id, room, epoch, seq, held, body) VALUES (?, ?, ?, ?, 1, ?)"
+_SAY_ONCE = "INSERT INTO entries (id, room, epoch, seq, held, body, once, at) VALUES (?, ?, ?, ?, 1, ?, ?, ?)"
+_ENTER = (
+    "INSERT INTO entries (id, room, epoch, seq, held, key, owner, body, once, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_LET_GO = "UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq = ?"
+_LET_TALK_GO = (
+    "UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq BETWEEN ? AND ? AND key IS NULL AND held"
+)
+_ROOM = "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?)"
+_MARKS = "INSERT INTO marks VALUES (?, ?, ?, ?)"
 _ALIVE = "INSERT OR REPLACE INTO facts VALUES ('alive', ?)"
-_WIPE_DUE = "INSERT OR IGNORE INTO facts VALUES ('wipe due', x'')"
 _NUMBERED = (("id", "entries"), ("acknowledged", "observers"))
 
 
@@ -102,6 +72,11 @@ class Written(NamedTuple):
     law: int
     floor: int
 
+    @property
+    def marks(self) -> list[Mark]:
+        """The mark under which it was asked, if it was."""
+        return [] if self.once is None else [Mark(self.once, self.published.position.seq, self.at)]
+
 
 _BEFORE_ALL = -(2**62)
 """What a new observer has acknowledged.  What a restored room remembers has a number below 0:
@@ -119,10 +94,10 @@ class Log:
         self._path = path
         self._synchronous = synchronous
         self._limits = limits
-        self._changed: dict[str, tuple[str, int, int, int]] = {}
-        # Talk that its rooms do not remember any more, where the file does not say so yet.  Should it
-        # never come to that, `load` goes by the room's floor.
-        self._passed: list[tuple[str, str, int]] = []
+        # What the tables of rooms and of marks are behind by; so much of it is committed, and this commit
+        # has caught up with so much.
+        self._behind: list[Written] = []
+        self._committed = self._caught_up = 0
         self._now = self._lived = self._swept = 0.0
         self._changes = 0
         self.more_to_sweep = False
@@ -133,23 +108,14 @@ class Log:
 
         Raises `ValueError` with one sentence if it is not ours, or broken, or out of reach.
         """
-        try:
-            self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise ValueError(f"The file {self._path} could not be opened: {error}.") from None
-        try:
-            secret = self._prepare(random)
-            self._look_back(now)
-            return secret
-        except sqlite3.OperationalError as error:
-            self._connection.close()
-            raise ValueError(f"The file {self._path} could not be opened: {error}.") from None
-        except sqlite3.DatabaseError:
-            self._connection.close()
-            raise ValueError(f"The file {self._path} is broken, or is not a log of Meet.") from None
-        except ValueError:
-            self._connection.close()
-            raise
+        with file.told(self._path):
+            self._connection, secret = file.opened(self._path, self._synchronous, random)
+            try:
+                self._take_over(now)
+            except BaseException:
+                self._connection.close()
+                raise
+        return secret
 
     def close(self) -> None:
         """Close the file; nothing is left in its write-ahead log."""
@@ -165,16 +131,21 @@ class Log:
 
         Returns whether anything was written, so that the disk has taken it.
         """
-        self._flush()
-        if self.more_to_sweep or abs(self._now - self._swept) >= EVERY:
+        published = len(self._behind) > self._committed
+        if published and abs(self._now - self._lived) >= EVERY:
+            self.live(self._now)
+        # Who only reads writes nothing: that is done also while the disk is full.
+        if self.more_to_sweep or (published and abs(self._now - self._swept) >= EVERY):
             self._sweep()
         self._connection.execute("COMMIT")
+        del self._behind[: self._caught_up]
+        self._committed, self._caught_up = len(self._behind), 0
         return self._connection.total_changes > self._changes
 
     def rollback(self) -> None:
         """Forget all that was written since `begin`."""
-        self._changed.clear()
-        self._passed.clear()
+        del self._behind[self._committed :]
+        self._caught_up = 0
         self._lived = self._swept = 0.0
         self.more_to_sweep = False
         if self._connection.in_transaction:
@@ -182,37 +153,35 @@ class Log:
 
     def publish(self, written: Written) -> None:
         """Write one entry, and what it changed."""
-        room, published = written.room, written.published
+        room, body, once, published = written.room, written.body, written.once, written.published
         epoch, seq = published.position
-        execute = self._connection.execute
-        self._passed += [(room, epoch, passed) for passed in published.passed]
-        if written.key is None:
-            # Talk has neither key nor owner, and for each None the sqlite3 module looks for an adapter.
-            execute(
-                "INSERT INTO entries (id, room, epoch, seq, held, body) VALUES (?, ?, ?, ?, 1, ?)",
-                (self._number(), room, epoch, seq, written.body),
-            )
-        else:
-            execute(
-                _ENTER, (self._number(), room, epoch, seq, published.held, written.key, published.owner, written.body)
-            )
+        execute, number = self._connection.execute, self._number()
+        if written.key is not None:
+            owner, at = published.owner, None if once is None else written.at
+            execute(_ENTER, (number, room, epoch, seq, published.held, written.key, owner, body, once, at))
             # Until the file says so, what was said under the key before would stand again after a restart.
-            self._pass()
-        if written.once is not None:
-            execute("INSERT OR REPLACE INTO once VALUES (?, ?, ?, ?)", (room, written.once, seq, written.at))
+            self._connection.executemany(_LET_GO, [(room, epoch, passed) for passed in published.passed])
+        elif once is not None:
+            execute(_SAY_ONCE, (number, room, epoch, seq, body, once, written.at))
+        else:
+            execute(_SAY, (number, room, epoch, seq, body))
         if written.erase is not None:
             # Talk alone: a state entry is what the room is, and goes only by a newer one.
             execute(
                 "DELETE FROM entries WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL", (room, *written.erase)
             )
-            execute(_WIPE_DUE)
-        for number, body in published.changed:
+            execute(file.WIPE_DUE)
+        for changed, rest in published.changed:
             execute(
-                "UPDATE entries SET body = ? WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL",
-                (body, room, epoch, number),
+                "UPDATE entries SET body = ?, once = NULL, at = NULL"
+                " WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL",
+                (rest, room, epoch, changed),
             )
-            execute(_WIPE_DUE)
-        self._changed[room] = (epoch, seq, written.law, written.floor)
+            execute(file.WIPE_DUE)
+        self._behind.append(written)
+        if seq in (1, written.law):
+            # By the row of its room it is told which log goes on, and what is the law.
+            self._catch_up()
         self._now = written.at
 
     def drop(self, room: str, position: Position, body: bytes) -> None:
@@ -220,22 +189,23 @@ class Log:
 
         The bytes are gone from the files after `wipe`.
         """
-        self._changed.pop(room, None)
-        for table in ("entries", "once", "rooms", "away"):
+        self._catch_up()
+        for table in ("entries", "marks", "rooms", "away"):
             self._connection.execute(f"DELETE FROM {table} WHERE room = ?", (room,))
         self._connection.execute(
             "INSERT INTO entries (id, room, epoch, seq, held, body) VALUES (?, ?, ?, ?, 0, ?)",
             (self._number(), room, *position, body),
         )
-        self._connection.execute(_WIPE_DUE)
+        self._connection.execute(file.WIPE_DUE)
         self.more_to_sweep = True
 
     def restore(self, room: str, restored: Restored) -> None:
         """Let ``room`` be what it is in its new log; what the former one has not told yet is told all the same."""
+        self._catch_up()
         ledger = restored.ledger
         execute, epoch = self._connection.execute, ledger.epoch
         execute("UPDATE entries SET held = 0 WHERE room = ?", (room,))
-        execute("DELETE FROM once WHERE room = ?", (room,))
+        execute("DELETE FROM marks WHERE room = ?", (room,))
         told = dict(restored.records)
         rows = {Position(epoch, row.seq): row for row in ledger.rows}
         quiet = [at for at in rows if at not in told]
@@ -243,11 +213,10 @@ class Log:
         numbers = [*((at, first - len(quiet) + each) for each, at in enumerate(quiet)), *((at, 0) for at in told)]
         for at, number in numbers:
             row = rows.get(at) or Row(at.seq, None, None, told[at])
-            execute(_ENTER, (number or self._number(), room, *at, at in rows, row.key, row.owner, row.body))
-        self._connection.executemany(
-            "INSERT INTO once VALUES (?, ?, ?, ?)", [(room, mark.name, mark.seq, mark.at) for mark in ledger.marks]
-        )
-        self._changed[room] = (epoch, ledger.last, ledger.law, ledger.floor)
+            entry = (number or self._number(), room, *at, at in rows, row.key, row.owner, row.body, None, None)
+            execute(_ENTER, entry)
+        self._mark(room, ledger.marks)
+        execute(_ROOM, (room, epoch, ledger.last, ledger.law, ledger.floor))
 
     def live(self, now: float) -> None:
         """Note that this process is at work at ``now``."""
@@ -269,30 +238,23 @@ class Log:
 
     def load(self, room: str, epoch: str) -> Ledger:
         """The ledger of ``room`` as it was written, or a new one of ``epoch`` if there is none."""
-        self._flush()
         execute = self._connection.execute
         found = execute("SELECT epoch, last, law, floor FROM rooms WHERE room = ?", (room,)).fetchone()
         if found is None:
             return Ledger(epoch, self._limits)
-        execute(
-            "UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq <= ? AND key IS NULL AND held",
-            (room, found[0], found[3]),
-        )
-        rows = execute("SELECT seq, key, owner, body FROM entries WHERE room = ? AND held ORDER BY seq", (room,))
-        marks = execute("SELECT mark, seq, at FROM once WHERE room = ? ORDER BY at", (room,))
-        return Ledger.rebuilt(
-            found[0],
-            self._limits,
-            last=found[1],
-            law=found[2],
-            floor=found[3],
-            rows=[Row(*row) for row in rows],
-            marks=[Mark(*mark) for mark in marks],
-        )
+        epoch, last, law, floor = found
+        packed = execute("SELECT marks FROM marks WHERE room = ? ORDER BY last", (room,))
+        marks = [Mark(*mark) for (each,) in packed for mark in json.loads(each)]
+        for each in self._behind[self._caught_up :]:
+            if each.room == room:
+                last, law, floor = each.published.position.seq, each.law, each.floor
+                marks += each.marks
+        held = "SELECT seq, key, owner, body FROM entries WHERE room = ? AND held AND (key IS NOT NULL OR seq > ?)"
+        rows = [Row(*row) for row in execute(f"{held} ORDER BY seq", (room, floor))]
+        return Ledger.rebuilt(epoch, self._limits, last=last, law=law, floor=floor, rows=rows, marks=marks)
 
     def rooms(self) -> Sequence[str]:
         """The name of every room that is remembered, in order."""
-        self._flush()
         return [row[0] for row in self._connection.execute("SELECT room FROM rooms ORDER BY room")]
 
     def register(self, observer: str) -> int:
@@ -342,75 +304,67 @@ class Log:
         self.more_to_sweep = True
 
     def wipe(self) -> None:
-        """Outside of a commit: leave no byte in the files of anything that was deleted.
+        """Outside of a commit: leave no byte in the files of anything that was deleted."""
+        file.wipe(self._connection)
 
-        ``secure_delete`` zeroes what is deleted, but SQLite 3.40 leaves copies of rows in
-        the unused part of pages that it has split or joined; only writing the file anew
-        rids it of them.
-        """
-        self._connection.execute("VACUUM")
-        self._connection.execute("DELETE FROM facts WHERE name = 'wipe due'")
-        self._truncate()
-
-    def _prepare(self, random: Callable[[int], bytes]) -> bytes:
+    def _take_over(self, now: float) -> None:
+        """Take the file as the process before has left it, and nobody is there who was there then."""
         execute = self._connection.execute
-        version = execute("PRAGMA user_version").fetchone()[0]
-        application = execute("PRAGMA application_id").fetchone()[0]
-        empty = execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        if not empty and application != _APPLICATION:
-            raise ValueError(f"The file {self._path} is not a log of Meet.")
-        if version > VERSION:
-            raise ValueError(f"The file {self._path} was written by a newer Meet.")
-        execute("PRAGMA secure_delete = ON")
-        execute(f"PRAGMA synchronous = {self._synchronous}")
-        # What VACUUM puts aside would otherwise stand in a file of the system's own folder.
-        execute("PRAGMA temp_store = MEMORY")
-        execute("PRAGMA journal_mode = WAL")
-        if empty:
-            self._connection.executescript(_TABLES)
-            version = 1
-        if execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise ValueError(f"The file {self._path} is broken.")
-        for older in range(version, VERSION):
-            self._connection.executescript(_FROM[older])
-        if execute("SELECT 1 FROM facts WHERE name = 'wipe due'").fetchone() is not None:
-            # A process that ended between a deletion and its wiping left this to us.
-            self.wipe()
-        execute("INSERT OR IGNORE INTO facts VALUES ('secret', ?)", (random(_SECRET_BYTES),))
+        execute("BEGIN IMMEDIATE")
         # Rows that were let go do not give their numbers back: an observer counts by them.
         newest = [execute(f"SELECT max({name}) FROM {table}").fetchone()[0] or 0 for name, table in _NUMBERED]
         self._newest = max(0, *newest)
-        found = execute("SELECT value FROM facts WHERE name = 'secret'")
-        secret: bytes = found.fetchone()[0]
-        return secret
-
-    def _look_back(self, now: float) -> None:
-        """See when the process before was last at work, and that nobody is there who was there then."""
-        found = self._connection.execute("SELECT value FROM facts WHERE name = 'alive'").fetchone()
+        found = execute("SELECT value FROM facts WHERE name = 'alive'").fetchone()
         self.ended = now if found is None else found[0]
-        self._connection.execute("UPDATE observers SET seen = ? WHERE seen IS NULL", (self.ended,))
+        execute("UPDATE observers SET seen = ? WHERE seen IS NULL", (self.ended,))
+        newer = "entries.room = rooms.room AND entries.epoch = rooms.epoch AND entries.seq > rooms.last"
+        rooms = f"SELECT rooms.*, max(entries.seq) FROM rooms JOIN entries ON {newer} GROUP BY rooms.room"
+        for room, epoch, before, law, floor, last in execute(rooms).fetchall():
+            self._go_on(room, epoch, before, law, floor, last)
+        execute("COMMIT")
+
+    def _go_on(self, room: str, epoch: str, before: int, law: int, floor: int, last: int) -> None:
+        """What the process before had not yet said of ``room`` after the number ``before``."""
+        execute = self._connection.execute
+        talk = "SELECT seq FROM entries WHERE room = ? AND held AND key IS NULL ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        passed = execute(talk, (room, self._limits.entries_in_tail)).fetchone()
+        if passed is not None and passed[0] > floor:
+            floor = passed[0]
+            execute(_LET_TALK_GO, (room, epoch, 0, floor))
+        marked = "SELECT once, seq, at FROM entries WHERE room = ? AND epoch = ? AND seq > ? AND once IS NOT NULL"
+        self._mark(room, [Mark(*row) for row in execute(f"{marked} ORDER BY seq", (room, epoch, before))])
+        execute(_ROOM, (room, epoch, last, law, floor))
 
     def _number(self) -> int:
         self._newest += 1
         return self._newest
 
-    def _flush(self) -> None:
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?)",
-            [(room, *state) for room, state in self._changed.items()],
-        )
-        if self._changed and self._now and abs(self._now - self._lived) >= EVERY:
-            self.live(self._now)
-        self._changed.clear()
+    def _catch_up(self) -> None:
+        """Let the tables of rooms and of marks say what the entries say."""
+        newest: dict[str, Written] = {}
+        marks: dict[str, list[Mark]] = defaultdict(list)
+        passed: dict[str, int] = {}
+        for each in self._behind[self._caught_up :]:
+            newest[each.room] = each
+            marks[each.room] += each.marks
+            if each.key is None and each.published.passed:
+                passed[each.room] = min(*each.published.passed, passed.get(each.room, each.published.position.seq))
+        for room, each in newest.items():
+            epoch, seq = each.published.position
+            if room in passed:
+                self._connection.execute(_LET_TALK_GO, (room, epoch, passed[room], each.floor))
+            self._mark(room, marks[room])
+            self._connection.execute(_ROOM, (room, epoch, seq, each.law, each.floor))
+        self._caught_up = len(self._behind)
 
-    def _pass(self) -> None:
-        self._connection.executemany(
-            "UPDATE entries SET held = 0 WHERE room = ? AND epoch = ? AND seq = ?", self._passed
-        )
-        self._passed.clear()
+    def _mark(self, room: str, marks: Sequence[Mark]) -> None:
+        if marks:
+            newest = max(mark.at for mark in marks)
+            self._connection.execute(_MARKS, (room, marks[-1].seq, newest, file.packed(marks)))
 
     def _sweep(self) -> None:
-        self._pass()
+        # What is deleted says nothing any more.
+        self._catch_up()
         self._swept = self._now
         execute = self._connection.execute
         taken = execute("SELECT min(acknowledged) FROM observers").fetchone()[0]
@@ -419,12 +373,7 @@ class Log:
             (self._newest if taken is None else taken, SWEEP),
         ).rowcount
         expired = execute(
-            "DELETE FROM once WHERE (room, mark) IN (SELECT room, mark FROM once WHERE at <= ? LIMIT ?)",
+            "DELETE FROM marks WHERE (room, last) IN (SELECT room, last FROM marks WHERE at <= ? LIMIT ?)",
             (self._now - self._limits.once_kept, SWEEP),
         ).rowcount
         self.more_to_sweep = SWEEP in (deleted, expired)
-
-    def _truncate(self) -> None:
-        busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
-            raise sqlite3.OperationalError("the write-ahead log is read by somebody else")

@@ -19,8 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import meet
 from meet.broker import broker_for, local
+from meet.broker.file import VERSION
 from meet.broker.folder import FILE
-from meet.broker.log import _TABLES, VERSION, Log
 from meet.errors import Unavailable
 from meet.limits import Limits
 from tests.contracts.broker import LIMITS, BrokerContract, Heard, chance
@@ -210,21 +210,6 @@ class Starting(SynchronousTestCase):
         connection.executescript(f"PRAGMA user_version = {VERSION + 1};")
         connection.close()
         self.refused(r"was written by a newer Meet\.$")
-
-    def test_a_file_of_an_older_meet_is_brought_up_to_date(self) -> None:
-        connection = sqlite3.connect(self.folder / FILE)
-        connection.executescript(_TABLES)
-        connection.executescript("""
-            INSERT INTO rooms VALUES ('algebra', 'k3q', 1, 0, 0);
-            INSERT INTO entries VALUES (1, 'algebra', 'k3q', 1, 1, 'who:ann', 'p1', 'ann');
-            INSERT INTO observers VALUES ('recorder', 0);
-        """)
-        connection.close()
-        log = Log(self.folder / FILE, "NORMAL", LIMITS)
-        log.open(os.urandom, 1000.0)
-        self.addCleanup(log.close)
-        assert list(log.observers(1060.0)) == [("recorder", 1, 60.0)]
-        assert log.leave_behind() == [("algebra", 1000.0, ["who:ann"])]
 
     def test_a_folder_that_is_a_file(self) -> None:
         self.folder = self.folder / "file"
