@@ -14,6 +14,7 @@ Readers ignore keys and kinds that they do not know.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -392,8 +393,10 @@ KINDS: tuple[type[Event], ...] = (
 """Every kind that this version knows."""
 
 
+@lru_cache(maxsize=4096)
 def who_key(nick: str) -> str:
     """The key under which a nick is held."""
+    # Kept: every line is said under the nick of one who is there.
     return "who:" + skeleton(nick)
 
 

@@ -262,8 +262,9 @@ class Conversation:
                     self._refuse(Refused("not-here", "You only listen. Come in with a nick first."), asked.ref)
                     return
                 self._under_way += 1
-                asking = self._session.ask(command).addErrback(self._not_granted, asked.ref)
-                asking.addBoth(self._decided).addErrback(self._broken)
+                asking = self._session.ask(command)
+                asking.addCallbacks(self._decided, self._not_granted, errbackArgs=(asked.ref,))
+                asking.addErrback(self._broken)
 
     def _decided(self, result: object) -> None:
         self._under_way -= 1
@@ -275,6 +276,7 @@ class Conversation:
             self._broken(failure)
         else:
             self._refuse(refused, ref)
+        self._decided(None)
 
     def _refuse(self, refused: Refused, ref: str, *, bad: bool = False) -> None:
         ref = ref[: self._house.limits.characters_in_ref]
