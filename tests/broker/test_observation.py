@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meet.broker.observation import GATHER, Batch, Observation
+from meet.broker.observation import GATHER, RECORDS_IN_BATCH, Batch, Observation
 from meet.errors import Unavailable
 from meet.events import Position
 from meet.interfaces import Record
@@ -120,8 +120,8 @@ class Gathering(SynchronousTestCase):
         self.assertEqual(self.told, [1, 5])
 
     def test_a_long_journal_is_told_without_a_break(self) -> None:
-        self.news(450)
-        self.assertEqual(self.told, [200, 200, 50])
+        self.news(2 * RECORDS_IN_BATCH + 50)
+        self.assertEqual(self.told, [RECORDS_IN_BATCH, RECORDS_IN_BATCH, 50])
 
     def test_stopped_while_news_gathers_it_leaves_nothing_behind(self) -> None:
         self.news()
