@@ -186,7 +186,8 @@ class Bluesky:
         factory.protocol = Stream
         factory.standin = self
         factory.noisy = False
-        factory.setProtocolOptions(failByDrop=False, openHandshakeTimeout=5, closeHandshakeTimeout=1)
+        # Both are in one process: what stops it for a while must not look as if the other side did not answer.
+        factory.setProtocolOptions(failByDrop=False, openHandshakeTimeout=30, closeHandshakeTimeout=30)
         below = TLSMemoryBIOFactory(tls, False, factory) if tls is not None else factory
         port = await TCP4ServerEndpoint(self.reactor, jetstream, interface=host).listen(below)
         self._ports.append(port)
