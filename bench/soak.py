@@ -137,6 +137,7 @@ def report(looks: Sequence[Look], crowd: Crowd, empty: Counter[str], left: Count
         ("p50", 1, "ms"),
         ("p99", 1, "ms"),
         ("work", 1, "µs a line heard"),
+        ("descriptors", 1, "open files"),
         ("inside", 1, "people"),
     ):
         before, after = (sum(getattr(look, name) for look in part) / len(part) / scale for part in (first, last))
