@@ -15,6 +15,9 @@ from bench.server import Failed
 BETWEEN = 0.05
 """Seconds from one question to the next of its kind."""
 
+_TAKES = 4096
+"""Bytes that are taken for somebody who does not read."""
+
 PATIENCE = 30.0
 QUIET = "quiet"
 """A room where nothing is said."""
@@ -54,6 +57,10 @@ class Probes:
             for name, share in shares.items()
         }
 
+    def silent(self) -> socket.socket:
+        """Somebody in the room who has been welcomed, and takes next to nothing of what they do not read."""
+        return self._socket(self._room, "silent", _TAKES)
+
     def _ask(self, kind: str, ask: Callable[[list[float]], None], spans: list[float]) -> None:
         try:
             ask(spans)
@@ -79,9 +86,14 @@ class Probes:
             spans.append((time.monotonic() - begun) * 1000)
             time.sleep(BETWEEN)
 
-    def _socket(self, room: str, nick: str) -> socket.socket:
-        """A WebSocket that has been welcomed."""
-        connection = socket.create_connection(self._address, PATIENCE)
+    def _socket(self, room: str, nick: str, takes: int = 0) -> socket.socket:
+        """A WebSocket that has been welcomed; its system ``takes`` so many bytes for it, or as many as it likes."""
+        connection = socket.socket()
+        connection.settimeout(PATIENCE)
+        if takes:
+            # Before it is known to the other side, which is told how much it may send.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes)
+        connection.connect(self._address)
         key = base64.b64encode(os.urandom(16)).decode()
         connection.sendall(
             f"GET /api/v1/rooms/{room}/socket?nick={nick} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
@@ -90,6 +102,20 @@ class Probes:
         )
         _until(connection, b'"kind":"welcome"')
         return connection
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Whether the other side has ended ``connection``."""
+    connection.settimeout(1.0)
+    try:
+        while connection.recv(65536):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        # Cut: it did not take the goodbye either.
+        return True
+    return True
 
 
 def _until(connection: socket.socket, words: bytes) -> None:

@@ -48,6 +48,7 @@ FAIR = (
     Column("health_p99", "health p99 ms"),
     Column("deliveries_per_second", "deliveries/s meanwhile"),
 )
+STALLED = (*LATENCY, Column("ended", "the one was ended: 1, or not: 0"))
 CEILING = (Column("per_load_cpu", "deliveries per second of the load generator's CPU"), WALL, BUSY)
 
 
@@ -125,6 +126,14 @@ ROWS: tuple[Row, ...] = (
         "others' pings, joins and health answers while sixteen are under way to 1,000",
         scenes.fair,
         FAIR,
+        Shape(WEB, 1000, under_way=16),
+        ("meet",),
+    ),
+    Row(
+        "stalled",
+        "sixteen under way to 1,000, and one more reads nothing (beside w16)",
+        scenes.stalled,
+        STALLED,
         Shape(WEB, 1000, under_way=16),
         ("meet",),
     ),

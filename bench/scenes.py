@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.peers import Door, Peers
-from bench.probes import QUIET, Probes
+from bench.probes import QUIET, Probes, has_ended
 from bench.server import LOAD_CORE, Failed, Server, pinned
 
 PATIENCE = 240.0
@@ -141,6 +141,18 @@ def fair(stage: Stage) -> dict[str, float]:
     finally:
         _stop(load)
     return found | {"deliveries_per_second": told["deliveries"] / told["wall"]}
+
+
+def stalled(stage: Stage) -> dict[str, float]:
+    """Let them talk, while one more in their room reads nothing."""
+    load = stage.load("--cpu", stage.pids)
+    try:
+        _line(load)
+        with Probes(stage.server.ports[stage.door.port], "b0").silent() as silent:
+            told = _end(load, stage)
+            return _talked(told) | {"ended": has_ended(silent)}
+    finally:
+        _stop(load)
 
 
 def open_rooms(port: int, *names: str) -> None:
