@@ -47,6 +47,9 @@ _LET_TALK_GO = (
 )
 _ROOM = "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?)"
 _MARKS = "INSERT INTO marks VALUES (?, ?, ?, ?)"
+_UNMARK = (
+    "UPDATE entries SET once = NULL, at = NULL WHERE room = ? AND epoch = ? AND seq BETWEEN ? AND ? AND once NOT NULL"
+)
 _ALIVE = "INSERT OR REPLACE INTO facts VALUES ('alive', ?)"
 _NUMBERED = (("id", "entries"), ("acknowledged", "observers"))
 
@@ -173,8 +176,7 @@ class Log:
             execute(file.WIPE_DUE)
         for changed, rest in published.changed:
             execute(
-                "UPDATE entries SET body = ?, once = NULL, at = NULL"
-                " WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL",
+                "UPDATE entries SET body = ? WHERE room = ? AND epoch = ? AND seq = ? AND key IS NULL",
                 (rest, room, epoch, changed),
             )
             execute(file.WIPE_DUE)
@@ -215,7 +217,7 @@ class Log:
             row = rows.get(at) or Row(at.seq, None, None, told[at])
             entry = (number or self._number(), room, *at, at in rows, row.key, row.owner, row.body, None, None)
             execute(_ENTER, entry)
-        self._mark(room, ledger.marks)
+        self._mark(room, epoch, ledger.marks)
         execute(_ROOM, (room, epoch, ledger.last, ledger.law, ledger.floor))
 
     def live(self, now: float) -> None:
@@ -332,7 +334,7 @@ class Log:
             floor = passed[0]
             execute(_LET_TALK_GO, (room, epoch, 0, floor))
         marked = "SELECT once, seq, at FROM entries WHERE room = ? AND epoch = ? AND seq > ? AND once IS NOT NULL"
-        self._mark(room, [Mark(*row) for row in execute(f"{marked} ORDER BY seq", (room, epoch, before))])
+        self._mark(room, epoch, [Mark(*row) for row in execute(f"{marked} ORDER BY seq", (room, epoch, before))])
         execute(_ROOM, (room, epoch, last, law, floor))
 
     def _number(self) -> int:
@@ -353,14 +355,16 @@ class Log:
             epoch, seq = each.published.position
             if room in passed:
                 self._connection.execute(_LET_TALK_GO, (room, epoch, passed[room], each.floor))
-            self._mark(room, marks[room])
+            self._mark(room, epoch, marks[room])
             self._connection.execute(_ROOM, (room, epoch, seq, each.law, each.floor))
         self._caught_up = len(self._behind)
 
-    def _mark(self, room: str, marks: Sequence[Mark]) -> None:
+    def _mark(self, room: str, epoch: str, marks: Sequence[Mark]) -> None:
+        """Let one row have ``marks``, and their entries no longer: each mark goes in its time."""
         if marks:
             newest = max(mark.at for mark in marks)
             self._connection.execute(_MARKS, (room, marks[-1].seq, newest, file.packed(marks)))
+            self._connection.execute(_UNMARK, (room, epoch, marks[0].seq, marks[-1].seq))
 
     def _sweep(self) -> None:
         # What is deleted says nothing any more.

@@ -73,7 +73,7 @@ class Files(SynchronousTestCase):
         self.log.commit()
 
     def test_marks_leave_the_file_in_their_time(self) -> None:
-        self.say(1, b"one", once="a-mark-of-ann", held=False)
+        self.say(1, b"one", once="a-mark-of-ann")
         self.say(2, b"two", at=LIMITS.once_kept + 1)
         self.log.wipe()
         self.assertNotIn(b"a-mark-of-ann", self.bytes())
