@@ -2,7 +2,8 @@
 
 Before they come each room is given the lines that it remembers, by somebody of each door, so that what grows is
 not what any room does that has just been opened.  Memory is compared from the sixth minute on, when marks of lines
-are known for as long as they will be; open files with nobody there, before the first came and after the last has gone.
+are known for as long as they will be; so are open files, and once more with nobody there, before the first came and
+after the last has gone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bench.people import Doors
 from bench.places import Peers
 from bench.scenes import open_rooms
 from bench.server import LOAD_CORE, Server
+from meet.limits import Limits
 
 EVERY = 10.0
 """Seconds from one look to the next."""
@@ -36,7 +38,7 @@ FILLED = 300.0
 SPAN = 0.15
 """The share of the time that counts as the start, and as the end."""
 
-REMEMBERED = 1000
+REMEMBERED = Limits().entries_in_tail
 """Lines that are said in each room before anybody comes: what a room remembers."""
 
 GONE = 45.0
